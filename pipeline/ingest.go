@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"errors"
+
+	"stormdrain/internal/alert"
+	"stormdrain/internal/record"
+)
+
+// ingestion is one request on its way to the journal: the decoder with its
+// buffers, and what the frame is made of. It goes back to the pool as a whole.
+type ingestion struct {
+	decoder   decoder
+	result    *decoded // the decoder's, or the body cache's
+	source    string
+	requestID string
+	nextFresh int
+}
+
+// Encode writes the entries that the segment does not have yet, and the frame.
+// It runs under the journal's lock, which guards generation and number of every
+// entry.
+func (in *ingestion) Encode(w record.Writer) {
+	in.nextFresh = 0
+	generation := w.Generation()
+	d := in.result
+	in.put(w, generation, d.envelope)
+	for i := range d.events {
+		in.put(w, generation, d.events[i].labels)
+		in.put(w, generation, d.events[i].details)
+	}
+	w.EndFrame(appendFrame(w.BeginFrame(), w.ReceivedAt(), d, in.source, in.requestID))
+}
+
+func (in *ingestion) put(w record.Writer, generation uint64, e *entry) {
+	// Fresh entries come in the order of their first use, which is this order.
+	var canonical []byte
+	if fresh := in.decoder.fresh; in.nextFresh < len(fresh) && fresh[in.nextFresh].e == e {
+		f := fresh[in.nextFresh]
+		canonical = in.decoder.arena[f.start:f.end]
+		in.nextFresh++
+	}
+	if e.generation == generation {
+		return
+	}
+	if canonical == nil {
+		// Known for longer than this segment: worked out again, once a segment.
+		canonical = in.decoder.recall(e)
+	}
+	buf := append(w.BeginEntry(), byte(e.kind))
+	buf = append(buf, e.id[:]...)
+	e.number = w.EndEntry(append(buf, canonical...))
+	e.generation = generation
+}
+
+// recall returns the canonical encoding of an entry from its key, in d.arena.
+func (d *decoder) recall(e *entry) []byte {
+	start := len(d.arena)
+	arena, err := d.canon.canonical(d.arena, e.kind, e.key)
+	if err != nil {
+		panic("BUG: entry with a key that is refused: " + err.Error())
+	}
+	d.arena = arena
+	return arena[start:]
+}
+
+// keepAtMost is how much memory an ingestion may keep in the pool; a request
+// of 10 000 alerts should not be remembered for ever.
+const keepAtMost = 1 << 20
+
+func (p *Pipeline) getIngestion() *ingestion {
+	return p.ingestions.Get().(*ingestion)
+}
+
+func (p *Pipeline) putIngestion(in *ingestion) {
+	in.result, in.source, in.requestID = nil, "", ""
+	in.decoder.reset()
+	if in.decoder.held() <= keepAtMost {
+		p.ingestions.Put(in)
+	}
+}
+
+// held estimates the memory behind a decoder, in bytes.
+func (d *decoder) held() int {
+	n := cap(d.key) + cap(d.arena) + cap(d.wire.extra) + cap(d.fresh)*32 + cap(d.out.events)*64
+	for _, f := range d.wire.fields() {
+		n += cap(*f.value)
+	}
+	all := d.wire.Alerts[:cap(d.wire.Alerts)]
+	n += len(all) * 240
+	for i := range all {
+		n += cap(all[i].Labels) + cap(all[i].Annotations) + cap(all[i].GeneratorURL) + cap(all[i].extra)
+	}
+	return n
+}
+
+// Ingest takes a request in. A nil error is the promise of cfg.Ack: the alerts
+// are durable, or stored, or at least accepted. *alert.RefusedError means never;
+// any other error means not now. The body is lent until Ingest returns.
+//
+// It returns the number of elements of the array that was sent.
+func (p *Pipeline) Ingest(r alert.Request) (int, error) {
+	in := p.getIngestion()
+	defer p.putIngestion(in)
+
+	known, hash := p.bodies.find(r.Kind, r.Body)
+	if known != nil {
+		in.result = known
+	} else {
+		result, err := in.decoder.decode(r.Kind, r.Body)
+		if err != nil {
+			return 0, p.refuse(r, err)
+		}
+		in.result = result
+		p.bodies.add(r.Kind, hash, r.Body, result)
+	}
+	if p.cfg.Ack == AckCommit && !p.storeUp.Load() {
+		return 0, ErrStoreDown
+	}
+	in.source, in.requestID = r.Source, r.RequestID
+	n := in.result.elements
+
+	seq, err := p.journal.Append(in, p.cfg.Ack != AckMemory)
+	if err == nil && p.cfg.Ack == AckCommit {
+		err = p.stored.wait(seq, p.cfg.RequestTimeout)
+	}
+	if err != nil {
+		if seq != 0 {
+			p.unanswered.add(seq)
+		}
+		return 0, err
+	}
+	p.observer.AlertsReceived(n)
+	return n, nil
+}
+
+// refuse keeps the body before the sender is told.
+func (p *Pipeline) refuse(r alert.Request, err error) error {
+	var refused *alert.RefusedError
+	if !errors.As(err, &refused) || refused.TooLarge {
+		return err
+	}
+	if qerr := p.quarantine.Body(r, refused.Reason, refused.Detail); qerr != nil {
+		p.log.Error().Err(qerr).Str("reason", refused.Reason).Msg("a refused body could not be kept in quarantine")
+	}
+	p.observer.BodyQuarantined(refused.Reason)
+	return refused
+}

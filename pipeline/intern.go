@@ -1,0 +1,178 @@
+package pipeline
+
+import (
+	"bytes"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"stormdrain/internal/alert"
+)
+
+// entry is an interned label set, set of details, or envelope. It is immutable
+// but for the last group of fields, and outlives its place in the table for as
+// long as somebody refers to it.
+type entry struct {
+	kind alert.EntryKind
+	key  []byte // see canonical.go
+	id   alert.ID
+	hash uint64
+
+	// ---- guarded by the shard's lock ----
+	next *entry // of the same hash
+	used bool   // since the hand passed
+
+	// ---- guarded by the journal's lock: only frame.Encode touches them ----
+	generation uint64 // of the segment that holds the entry; 0: none
+	number     uint32 // in that segment
+}
+
+// entryOverhead is what an entry costs beside its key: the struct (120 bytes),
+// its share of the map (about 24) and the clock (8).
+const entryOverhead = 152
+
+func (e *entry) size() int64 { return int64(len(e.key)) + entryOverhead }
+
+// internTable finds the entry of a key. It is bounded in bytes: what was not
+// asked for since the clock's hand came by last makes room for what is new.
+// Identity does not depend on it; an entry that was evicted and comes again is
+// worked out again and gets the same one.
+//
+// The hash is seeded in every process, and keys are compared byte by byte, so a
+// collision, even a deliberate one, costs a comparison and merges nothing.
+type internTable struct {
+	seeds  [4]maphash.Seed // by kind
+	shards []internShard
+
+	entries [4]atomic.Int64 // by kind
+	bytes   atomic.Int64
+}
+
+type internShard struct {
+	mu       sync.Mutex
+	byHash   map[uint64]*entry
+	clock    []*entry
+	hand     int
+	bytes    int64
+	maxBytes int64
+	hits     uint64
+	misses   uint64
+	_        [32]byte // two locks do not share a cache line
+}
+
+const internShards = 32
+
+func newInternTable(maxBytes int64) *internTable {
+	t := &internTable{shards: make([]internShard, internShards)}
+	for i := range t.seeds {
+		t.seeds[i] = maphash.MakeSeed()
+	}
+	for i := range t.shards {
+		t.shards[i].byHash = make(map[uint64]*entry)
+		t.shards[i].maxBytes = maxBytes / internShards
+	}
+	return t
+}
+
+// find returns the entry of the key, nil for one that is not in the table, and
+// the hash of the key, which add wants. The key is lent.
+func (t *internTable) find(kind alert.EntryKind, key []byte) (*entry, uint64) {
+	hash := maphash.Bytes(t.seeds[kind], key)
+	s := &t.shards[hash%internShards]
+	s.mu.Lock()
+	e := s.find(kind, hash, key)
+	if e != nil {
+		e.used = true
+		s.hits++
+	} else {
+		s.misses++
+	}
+	s.mu.Unlock()
+	return e, hash
+}
+
+// counts returns how often find found, and how often not.
+func (t *internTable) counts() (hits, misses uint64) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		hits, misses = hits+s.hits, misses+s.misses
+		s.mu.Unlock()
+	}
+	return hits, misses
+}
+
+// add puts in an entry that find did not have, and returns the one that
+// everybody shares: another request may have been quicker. The key is copied.
+// An entry too large for the table is returned without being kept.
+func (t *internTable) add(kind alert.EntryKind, hash uint64, key []byte, id alert.ID) *entry {
+	e := &entry{kind: kind, key: bytes.Clone(key), id: id, hash: hash}
+	s := &t.shards[hash%internShards]
+	if e.size() > s.maxBytes/4 {
+		return e
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.find(kind, hash, key); other != nil {
+		return other
+	}
+	for s.bytes+e.size() > s.maxBytes {
+		t.evict(s)
+	}
+	e.next = s.byHash[hash]
+	s.byHash[hash] = e
+
+	s.clock = append(s.clock, e)
+	s.bytes += e.size()
+	t.bytes.Add(e.size())
+	t.entries[kind].Add(1)
+	return e
+}
+
+func (s *internShard) find(kind alert.EntryKind, hash uint64, key []byte) *entry {
+	for e := s.byHash[hash]; e != nil; e = e.next {
+		if e.kind == kind && bytes.Equal(e.key, key) {
+			return e
+		}
+	}
+	return nil
+}
+
+// evict removes the first entry that was not used since the hand passed it.
+func (t *internTable) evict(s *internShard) {
+	for {
+		if s.hand >= len(s.clock) {
+			s.hand = 0
+		}
+		e := s.clock[s.hand]
+		if e.used {
+			e.used = false
+			s.hand++
+			continue
+		}
+		last := len(s.clock) - 1
+		s.clock[s.hand] = s.clock[last]
+		s.clock[last] = nil
+		s.clock = s.clock[:last]
+		s.unchain(e)
+		s.bytes -= e.size()
+		t.bytes.Add(-e.size())
+		t.entries[e.kind].Add(-1)
+		return
+	}
+}
+
+func (s *internShard) unchain(e *entry) {
+	first := s.byHash[e.hash]
+	if first == e {
+		if e.next == nil {
+			delete(s.byHash, e.hash)
+		} else {
+			s.byHash[e.hash] = e.next
+		}
+		return
+	}
+	for ; first.next != e; first = first.next {
+	}
+	first.next = e.next
+}

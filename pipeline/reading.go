@@ -1,0 +1,262 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"stormdrain/internal/alert"
+	"stormdrain/internal/record"
+)
+
+// storedEntry is a dictionary entry as the storing side meets it, once for each
+// segment that holds it. It implements alert.Entry.
+type storedEntry struct {
+	kind    alert.EntryKind
+	id      alert.ID
+	segment uint64
+	offset  int64
+	journal Journal
+
+	// content is the canonical encoding until the entry is stored; afterwards
+	// it is read from the journal again, should the store ask. The reader sets
+	// it and hands it on with the chunk; from then on it is the batcher's.
+	content []byte
+
+	// ---- owned by the batcher ----
+	batch uint64 // the last batch that the entry is in
+	index int32  // where
+}
+
+const entryHeadBytes = 1 + 16
+
+func (e *storedEntry) Kind() alert.EntryKind { return e.kind }
+func (e *storedEntry) ID() alert.ID          { return e.id }
+
+func (e *storedEntry) Content() ([]byte, error) {
+	if e.content != nil {
+		return e.content, nil
+	}
+	payload, err := e.journal.ReadEntry(e.segment, e.offset)
+	if err != nil {
+		return nil, err
+	}
+	return payload[entryHeadBytes:], nil
+}
+
+// chunk is a slot of the ring: some consecutive frames of one segment. The
+// reader fills the first group and hands it to a worker, who fills the second;
+// then it is the batcher's, who gives it back to the ring.
+type chunk struct {
+	payloads []byte // of all frames, one behind the other
+	frames   []frameRef
+	dict     []*storedEntry // what the segment has defined so far; append-only, so read without a lock
+	cost     int64          // bytes that this chunk takes of the ring's budget
+	losses   []string
+
+	parsed []parsedFrame
+	events []parsedEvent
+	ready  chan struct{} // one message: parsed
+}
+
+type frameRef struct {
+	seq        uint64
+	receivedAt int64
+	start, end int // in payloads
+}
+
+// A chunk is handed on when it has one of these, or when nothing more is
+// durable: few enough for a quick start under light load, enough that the
+// hand-over (two channel operations) is not what the time goes to in a storm.
+const (
+	chunkFrames = 64
+	chunkBytes  = 64 << 10
+)
+
+// parsedFactor is by how much a frame grows when it is parsed: 13 bytes of a
+// known alert become 80.
+const parsedFactor = 6
+
+func (c *chunk) reset() {
+	clear(c.parsed)
+	clear(c.events)
+	if cap(c.payloads) > 4*chunkBytes {
+		c.payloads, c.events = nil, nil
+	}
+	*c = chunk{payloads: c.payloads[:0], frames: c.frames[:0], parsed: c.parsed[:0], events: c.events[:0], ready: c.ready}
+}
+
+func (c *chunk) full() bool {
+	return len(c.frames) >= chunkFrames || c.cost >= chunkBytes*parsedFactor
+}
+
+// ring is a fixed number of chunks going around between one reader, some
+// workers and one batcher, and a budget of bytes that bounds them together.
+type ring struct {
+	free   chan *chunk
+	work   chan *chunk // to the workers
+	order  chan *chunk // to the batcher, in the order of the journal
+	budget budget
+}
+
+func newRing(size int, maxBytes int64) *ring {
+	r := &ring{free: make(chan *chunk, size), work: make(chan *chunk, size), order: make(chan *chunk, size)}
+	r.budget.max = maxBytes
+	r.budget.freed = make(chan struct{}, 1)
+	for range size {
+		r.free <- &chunk{ready: make(chan struct{}, 1)}
+	}
+	return r
+}
+
+// budget is a semaphore weighted in bytes with one taker. More than max is
+// given out when nothing else is: a frame of any size gets through.
+type budget struct {
+	max   int64
+	used  atomic.Int64
+	freed chan struct{}
+}
+
+func (b *budget) take(ctx context.Context, n int64) error {
+	for {
+		if used := b.used.Load(); used == 0 || used+n <= b.max {
+			b.used.Add(n)
+			return nil
+		}
+		select {
+		case <-b.freed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *budget) give(n int64) {
+	b.used.Add(-n)
+	select {
+	case b.freed <- struct{}{}:
+	default:
+	}
+}
+
+// reader turns the journal's records into chunks. One goroutine owns it.
+type reader struct {
+	records RecordReader
+	journal Journal
+	ring    *ring
+
+	segment uint64
+	dict    []*storedEntry
+	chunk   *chunk // being filled; nil when none is
+	pending int64  // bytes of entries that no chunk has been charged for
+	losses  []string
+}
+
+// run reads until ctx ends or the journal fails; it closes ring.work and
+// ring.order when it returns.
+func (r *reader) run(ctx context.Context) error {
+	defer close(r.ring.work)
+	defer close(r.ring.order)
+	for {
+		rec, ok, err := r.records.TryNext()
+		if err == nil && !ok {
+			// Nothing more is durable: hand on what there is, then wait.
+			if err = r.handOn(ctx); err == nil {
+				rec, err = r.records.Next(ctx)
+			}
+		}
+		if err == nil {
+			err = r.take(ctx, rec)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *reader) take(ctx context.Context, rec record.Record) error {
+	if rec.Segment != r.segment && rec.Kind != record.Lost {
+		// A chunk holds frames of one segment, because it has one dictionary.
+		if err := r.handOn(ctx); err != nil {
+			return err
+		}
+		r.segment, r.dict = rec.Segment, nil
+	}
+	switch rec.Kind {
+	case record.Entry:
+		r.define(rec)
+	case record.Frame:
+		return r.append(ctx, rec)
+	case record.Lost:
+		r.losses = append(r.losses, rec.Reason)
+	}
+	return nil
+}
+
+func (r *reader) define(rec record.Record) {
+	for uint32(len(r.dict)) < rec.Number {
+		r.dict = append(r.dict, nil) // lost
+	}
+	if uint32(len(r.dict)) != rec.Number || len(rec.Payload) < entryHeadBytes {
+		r.losses = append(r.losses, "dictionary entry out of order")
+		return
+	}
+	e := &storedEntry{
+		kind: alert.EntryKind(rec.Payload[0]), id: alert.ID(rec.Payload[1:entryHeadBytes]),
+		segment: rec.Segment, offset: rec.Offset, journal: r.journal,
+	}
+	e.content = append([]byte(nil), rec.Payload[entryHeadBytes:]...)
+	r.dict = append(r.dict, e)
+	r.pending += int64(len(e.content))
+}
+
+func (r *reader) append(ctx context.Context, rec record.Record) error {
+	if r.chunk == nil {
+		select {
+		case r.chunk = <-r.ring.free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	c := r.chunk
+	start := len(c.payloads)
+	c.payloads = append(c.payloads, rec.Payload...)
+	c.frames = append(c.frames, frameRef{rec.Seq, rec.ReceivedAt, start, len(c.payloads)})
+	c.cost += int64(len(rec.Payload))*parsedFactor + r.pending
+	r.pending = 0
+	if c.full() {
+		return r.handOn(ctx)
+	}
+	return nil
+}
+
+// handOn gives the chunk to the workers and, in order, to the batcher.
+func (r *reader) handOn(ctx context.Context) error {
+	c := r.chunk
+	if c == nil {
+		return nil
+	}
+	if err := r.ring.budget.take(ctx, c.cost); err != nil {
+		return err
+	}
+	r.chunk = nil
+	c.dict, c.losses, r.losses = r.dict, r.losses, nil
+	// Both have room for every chunk there is, so neither blocks.
+	r.ring.work <- c
+	r.ring.order <- c
+	return nil
+}
+
+// parse is the workers' part: every frame of the chunk, references resolved.
+func (c *chunk) parse() {
+	for _, f := range c.frames {
+		p := parsedFrame{seq: f.seq, receivedAt: f.receivedAt}
+		payload := c.payloads[f.start:f.end]
+		c.events, p.err = parseFrame(&p, c.events, payload, c.dict)
+		if p.err != nil && !errors.Is(p.err, errEntryMissing) {
+			p.raw = append([]byte(nil), payload...)
+		}
+		c.parsed = append(c.parsed, p)
+	}
+	c.ready <- struct{}{}
+}
