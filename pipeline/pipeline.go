@@ -25,8 +25,6 @@ type Journal interface {
 	// NewIdentity makes a new identity durable; frames up to LastAtOpen count
 	// as stored from then on.
 	NewIdentity() ([16]byte, error)
-	// Origin is the position behind which frames belong to the identity.
-	Origin() uint64
 	LastAtOpen() uint64
 	Durable() uint64
 	// Append calls Encode once. durable: it returns after the fdatasync. A
@@ -45,7 +43,7 @@ type Journal interface {
 type RecordReader interface {
 	Next(ctx context.Context) (record.Record, error)
 	TryNext() (record.Record, bool, error)
-	Close() error
+	Close()
 }
 
 // Writer is what the pipeline asks of a store; storage.Store says it in full.
@@ -200,10 +198,22 @@ type InternStats struct {
 	Hits, Misses uint64
 }
 
+func internKinds() []alert.EntryKind {
+	return []alert.EntryKind{alert.KindLabelSet, alert.KindDetails, alert.KindEnvelope}
+}
+
+// InternKinds are the keys of InternStats.Entries.
+func InternKinds() (names []string) {
+	for _, kind := range internKinds() {
+		names = append(names, kind.String())
+	}
+	return names
+}
+
 // InternStats returns the state of the table of known sets.
 func (p *Pipeline) InternStats() InternStats {
 	s := InternStats{Entries: make(map[string]int64, 3), Bytes: p.table.bytes.Load()}
-	for _, kind := range []alert.EntryKind{alert.KindLabelSet, alert.KindDetails, alert.KindEnvelope} {
+	for _, kind := range internKinds() {
 		s.Entries[kind.String()] = p.table.entries[kind].Load()
 	}
 	s.Hits, s.Misses = p.table.counts()

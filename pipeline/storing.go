@@ -67,7 +67,7 @@ func (p *Pipeline) position(ctx context.Context, highest uint64) (stored uint64,
 
 // session stores from a position on until something goes wrong or ctx ends.
 func (p *Pipeline) session(ctx context.Context, stored uint64) error {
-	records, err := p.journal.Reader(max(stored, p.journal.Origin()))
+	records, err := p.journal.Reader(stored)
 	if err != nil {
 		return fmt.Errorf("read journal behind %d: %w", stored, err)
 	}

@@ -16,7 +16,7 @@ var (
 //
 // The form that Alertmanager sends ("2026-11-23T07:59:55.06Z") is read here,
 // everything else by the time package, which also has the last word on what is
-// not a time: BenchmarkParseTime, 18 ns against 75 ns.
+// not a time: BenchmarkParseTime, a third of the time.
 func parseTime(s []byte) (alert.Time, error) {
 	if t, ok := parseUTC(s); ok {
 		return t, nil

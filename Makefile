@@ -1,0 +1,52 @@
+# Each target runs from a fresh clone; make help lists them.
+SHELL := /bin/bash
+export GOFLAGS += -buildvcs=false
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race fuzz lint bench profile crash e2e deps clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build and start on port 9567, storing below ./data (flags in ARGS=)
+	exec bin/stormdrain serve $(ARGS)
+
+build: ## build bin/stormdrain, a static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/stormdrain .
+
+test: ## everything a change has to pass, with what it needs installed (FUZZTIME=60s ROUNDS=25)
+	@FUZZTIME='$(FUZZTIME)' ROUNDS='$(ROUNDS)' scripts/test.sh
+
+race: deps ## the unit tests with the race detector
+	go test -race $$(go list ./... | grep -v '/internal/e2e$$')
+
+fuzz: ## every fuzz target, one after the other (FUZZTIME=10m each)
+	@FUZZTIME='$(or $(FUZZTIME),10m)' scripts/fuzz.sh
+
+lint: ## gofmt, go vet and staticcheck
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+bench: ## the benchmarks (BENCH=regular expression, BENCHTIME=1s)
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime '$(or $(BENCHTIME),1s)' -benchmem ./...
+
+profile: ## where a benchmark spends its time (PKG=./pipeline BENCH=regular expression)
+	@mkdir -p bin
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -cpuprofile bin/cpu.prof -o bin/profile.test $(or $(PKG),./pipeline)
+	go tool pprof -top -nodecount=25 bin/profile.test bin/cpu.prof
+
+crash: deps ## kill -9 of the program and of PostgreSQL under load (ROUNDS=200, SEED=, RACE=1)
+	@ROUNDS='$(or $(ROUNDS),200)' go run ./scripts/stage -log crash -count=1 -timeout=4h -run '^TestCrash' ./internal/e2e
+
+e2e: deps ## the built program from outside: real bodies, bad bodies, a real Alertmanager (RACE=1)
+	@go run ./scripts/stage -log e2e -count=1 -timeout=30m -skip '^TestCrash' ./internal/e2e
+
+deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, a C compiler)
+	@scripts/deps.sh
+
+clean: ## remove what was built
+	rm -rf bin dist stormdrain
+	go clean

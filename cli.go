@@ -1,0 +1,218 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"unicode"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1 // a value or the file is wrong, or the program failed
+	exitUsage  = 2 // the grammar of the command line is wrong
+)
+
+// commandServe is what parse returns when the program is to run.
+const commandServe = "serve"
+
+// parse reads the command line, the environment (as os.Environ writes it) and
+// the file, in this order of precedence, over the defaults.
+//
+// It returns the command that is left to run, which is "serve" or nothing: then
+// all was said on stdout or stderr, and code is the exit status.
+func parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, command string, code int) {
+	settings := settingsOf(&cfg)
+	line := commandLine{settings: settings, stdout: stdout, stderr: stderr}
+	command, err := line.parse(args)
+	switch {
+	case line.exited:
+		return cfg, "", exitOK
+	case err != nil:
+		complain(stderr, err)
+		return cfg, "", exitUsage
+	}
+	errs := load(settings, environ)
+	if len(errs) == 0 {
+		cfg.Adjusted, errs = reconcile(settings, &cfg)
+	}
+	if len(errs) > 0 {
+		complain(stderr, errs...)
+		return cfg, "", exitFailed
+	}
+	if command == "check-config" {
+		fmt.Fprintln(stdout, "OK")
+		return cfg, "", exitOK
+	}
+	return cfg, commandServe, exitOK
+}
+
+// complain writes one line for each mistake, whatever it quotes.
+func complain(w io.Writer, errs ...error) {
+	for _, err := range errs {
+		line := strings.Map(func(r rune) rune {
+			switch {
+			case r == '\n' || r == '\t':
+				return ' '
+			case !unicode.IsPrint(r):
+				return unicode.ReplacementChar
+			}
+			return r
+		}, err.Error())
+		fmt.Fprintln(w, "stormdrain: "+line)
+	}
+}
+
+// longMessage is where kong's list of similar flags stops to be help.
+const longMessage = 300
+
+// grammar is what kong reads; the flags of the settings are added to it.
+type grammar struct {
+	Version versionFlag `name:"version" help:"Print version, commit and Go version."`
+
+	Serve       struct{} `cmd:"" default:"1" help:"Receive alerts and answer queries. This is what stormdrain does without a command."`
+	CheckConfig struct{} `cmd:"" name:"check-config" help:"Read the configuration, print OK or what is wrong with it (status 1), and start nothing."`
+}
+
+const description = `Takes alerts from Alertmanager and keeps every one of them.
+
+Each flag has an environment variable: STORMDRAIN_ and the flag in upper snake case, with commas between the values of a
+repeatable one; an empty variable counts as absent. A flag goes before its variable, the variable before the file, the
+file before the default, which stands behind the flag. Durations as Go writes them and with d and w, sizes in bytes or
+with KiB, MiB, GiB (KB, MB and GB mean the same: 1024).`
+
+// versionFlag has no environment variable: STORMDRAIN_VERSION is a name that
+// people give to the image they deploy.
+type versionFlag bool
+
+// BeforeReset is called by kong as soon as the flag was seen.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	fmt.Fprintln(app.Stdout, thisBuild())
+	app.Exit(exitOK)
+	return nil
+}
+
+// commandLine lets kong read the flags into the settings, as words.
+type commandLine struct {
+	settings []*setting
+	stdout   io.Writer
+	stderr   io.Writer
+
+	exited bool // --help or --version was given and has been answered
+}
+
+func (c *commandLine) parse(args []string) (command string, err error) {
+	parser, err := kong.New(&grammar{},
+		kong.Name("stormdrain"),
+		kong.Description(description),
+		kong.Writers(c.stdout, c.stderr),
+		kong.Exit(func(int) { c.exited = true }),
+		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: 120, NoExpandSubcommands: true}),
+		kong.PostBuild(c.addFlags),
+	)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: grammar of the command line: %v", err))
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return "", usageError(err)
+	}
+	return ctx.Command(), nil
+}
+
+// usageError adds what to do to kong's message. The message may quote any
+// argument, and people mistype the one with the password as well.
+func usageError(err error) error {
+	message := redact(err.Error())
+	if len(message) > longMessage {
+		message, _, _ = strings.Cut(message, ", did you mean") // of everything, which --help says better
+	}
+	var parseErr *kong.ParseError
+	if errors.As(err, &parseErr) && parseErr.Context != nil && parseErr.Context.Selected() == nil {
+		if name, ok := strings.CutPrefix(message, "unexpected argument "); ok {
+			message = "unknown command " + name + "; the commands are serve and check-config"
+		}
+	}
+	return errors.New(message + " (stormdrain --help lists the flags)")
+}
+
+func (c *commandLine) addFlags(parser *kong.Kong) error {
+	absent := map[string]bool{}
+	for _, u := range notBuilt() {
+		absent[u.key] = true
+	}
+	for _, s := range c.settings {
+		help := s.help
+		if absent[s.key] {
+			help += " Not built into this version."
+		}
+		value := &kong.Value{
+			Name:         s.flag,
+			Help:         help,
+			OrigHelp:     help,
+			Default:      s.standard,
+			DefaultValue: reflect.ValueOf([]string(nil)),
+			Mapper:       wordMapper{isBool: s.target.Kind() == reflect.Bool},
+			Tag:          &kong.Tag{Type: "words", Sep: -1},
+			Target:       reflect.ValueOf(&s.given).Elem(),
+		}
+		value.Flag = &kong.Flag{Value: value, Group: flagGroup(s), PlaceHolder: placeholder(s)}
+		parser.Model.Flags = append(parser.Model.Flags, value.Flag)
+	}
+	return nil
+}
+
+func placeholder(s *setting) string {
+	if s.standard != "" {
+		return s.standard
+	}
+	return s.placeholder
+}
+
+// wordMapper collects what stands behind a flag without giving it a meaning, for
+// the file and the environment know no kong, and a mistake should read the
+// same wherever it was made.
+type wordMapper struct{ isBool bool }
+
+// IsBool lets kong accept the flag without a value.
+func (w wordMapper) IsBool() bool { return w.isBool }
+
+// Decode appends one word.
+func (w wordMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	word := "true"
+	if !w.isBool || ctx.Scan.Peek().Type == kong.FlagValueToken {
+		if err := ctx.Scan.PopValueInto("value", &word); err != nil {
+			return errors.New("wants a value, as in --" + ctx.Value.Name + "=...") // kong's own error speaks of tokens
+		}
+	}
+	target.Set(reflect.Append(target, reflect.ValueOf(word)))
+	return nil
+}
+
+// flagGroup gives the groups of the file their titles in --help.
+func flagGroup(s *setting) *kong.Group {
+	titles := map[string]string{
+		"":           "Files:",
+		"server":     "HTTP server:",
+		"database":   "Connections to Postgres:",
+		"webhook":    "Requests:",
+		"app":        "Workers:",
+		"auth":       "Authentication:",
+		"rate_limit": "Rate limit:",
+		"pipeline":   "Memory between request and store:",
+		"journal":    "Journal:",
+		"quarantine": "Quarantine:",
+		"storage":    "Store:",
+		"tuning":     "Go runtime and limits:",
+		"data":       "Data folder:",
+		"shutdown":   "Shutdown:",
+		"debug":      "Debugging:",
+		"log":        "Log:",
+	}
+	return &kong.Group{Key: "settings " + s.group, Title: titles[s.group]}
+}

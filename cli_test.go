@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// outcome is what parse did.
+type outcome struct {
+	cfg            Config
+	command        string
+	code           int
+	stdout, stderr string
+}
+
+func invoke(environ []string, args ...string) outcome {
+	var stdout, stderr bytes.Buffer
+	cfg, command, code := parse(args, environ, &stdout, &stderr)
+	return outcome{cfg, command, code, stdout.String(), stderr.String()}
+}
+
+// writeYAML writes a file and returns the flag that names it.
+func writeYAML(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stormdrain.yml")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "--config.file=" + path
+}
+
+// withoutFile makes a Config comparable to one that came from elsewhere.
+func withoutFile(c Config) Config {
+	c.File = ""
+	return c
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	got := invoke(nil)
+	if got.code != 0 || got.command != "serve" || got.stdout+got.stderr != "" {
+		t.Fatalf("%+v", got)
+	}
+	const mib = 1 << 20
+	want := Config{
+		Server: ServerConfig{Listen: []string{":9567"}, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+			IdleTimeout: 10 * time.Minute, MaxConnections: 16384},
+		Database:   DatabaseConfig{MaxConnections: 4, MinConnections: 2, MaxConnLifetime: time.Hour, MaxConnIdleTime: 10 * time.Minute},
+		Webhook:    WebhookConfig{MaxRequestSize: 33554432, RequestTimeout: 8 * time.Second},
+		App:        AppConfig{WorkerTimeout: 5 * time.Minute},
+		Pipeline:   PipelineConfig{RingSize: 1024, InternMaxBytes: 32 * mib, BodyCacheBytes: 8 * mib, InFlightMaxBytes: 256 * mib},
+		Journal:    JournalConfig{Ack: "fsync", MaxBytes: 8192 * mib, SegmentBytes: 64 * mib},
+		Quarantine: QuarantineConfig{MaxBytes: 256 * mib},
+		Storage:    StorageConfig{BatchRows: 5000, FlushInterval: 100 * time.Millisecond},
+		Data:       DataConfig{Dir: "data"},
+		Shutdown:   ShutdownConfig{Timeout: 30 * time.Second},
+		Log:        LogConfig{Level: "info", Format: "auto"},
+	}
+	if !reflect.DeepEqual(got.cfg, want) {
+		t.Errorf("got  %+v\nwant %+v", got.cfg, want)
+	}
+}
+
+// samples returns three values of a setting that are neither its default nor
+// each other.
+func samples(s *setting) [3]string {
+	switch s.target.Interface().(type) {
+	case time.Duration:
+		return [3]string{"1s", "2s", "3s"}
+	case int64, int, float64:
+		return [3]string{"100001", "100002", "100003"}
+	case bool:
+		return [3]string{"true", "true", "true"}
+	case []string:
+		return [3]string{"127.0.0.1:1", "127.0.0.1:2,[::1]:2", "127.0.0.1:3"}
+	}
+	switch s.key {
+	case "journal.ack":
+		return [3]string{"commit", "memory", "commit"}
+	case "log.level":
+		return [3]string{"debug", "warn", "error"}
+	case "log.format":
+		return [3]string{"json", "console", "json"}
+	case "storage.url":
+		return [3]string{"sqlite:a", "sqlite:b", "postgres://c/d"}
+	}
+	return [3]string{"a", "b", "c"}
+}
+
+// bound keeps a sample below the bound of a setting that has a low one.
+func bound(s *setting, sample string) string {
+	if s.max == "" || s.target.Kind() != reflect.Int {
+		return sample
+	}
+	return sample[len(sample)-1:]
+}
+
+// asYAML writes one value at its place in the tree.
+func asYAML(s *setting, value string) string {
+	name := strings.TrimPrefix(s.key, s.group+".")
+	if s.isList() {
+		return fmt.Sprintf("%s: {%s: [%q]}\n", s.group, name, strings.ReplaceAll(value, ",", `","`))
+	}
+	return fmt.Sprintf("%s: {%s: %q}\n", s.group, name, value)
+}
+
+// TestPrecedence goes through every key: each source goes before the next.
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	var names Config
+	all := settingsOf(&names)
+	if len(all) != 43 {
+		t.Errorf("%d settings, expected 41 keys of the file and 2 flags that name files", len(all))
+	}
+	for _, s := range all {
+		t.Run(s.key, func(t *testing.T) {
+			t.Parallel()
+			if s.key == "config.file" {
+				return // TestConfigFileFlag
+			}
+			values := samples(s)
+			for i := range values {
+				values[i] = bound(s, values[i])
+			}
+			checkPrecedence(t, s, values)
+		})
+	}
+}
+
+func checkPrecedence(t *testing.T, s *setting, values [3]string) {
+	t.Helper()
+	set := func(wanted string, environ, args []string) {
+		t.Helper()
+		var cfg Config
+		settings := settingsOf(&cfg)
+		line := commandLine{settings: settings}
+		if _, err := line.parse(args); err != nil {
+			t.Fatal(err)
+		}
+		// Parts that are not built refuse the sample, and only that.
+		for _, err := range load(settings, environ) {
+			if !strings.Contains(err.Error(), s.key) || !strings.Contains(err.Error(), "not built into this version") {
+				t.Errorf("%v", err)
+			}
+		}
+		var wantCfg Config
+		want := find(settingsOf(&wantCfg), s.key)
+		if err := want.set([]string{wanted}, ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := find(settings, s.key).target.Interface(); !reflect.DeepEqual(got, want.target.Interface()) {
+			t.Errorf("got %v, want %v", got, want.target.Interface())
+		}
+		for _, other := range settings {
+			if other.key != s.key && other.key != "config.file" && !reflect.DeepEqual(other.target.Interface(), other.fallback) {
+				t.Errorf("%s changed to %v as well", other.key, other.target)
+			}
+		}
+	}
+	env := []string{s.env + "=" + values[1]}
+	flag := "--" + s.flag + "=" + values[2]
+	set(values[1], env, nil)
+	set(values[2], env, []string{flag})
+	set(values[2], nil, []string{flag, "check-config"})
+	if s.group == "" {
+		return
+	}
+	file := writeYAML(t, asYAML(s, values[0]))
+	set(values[0], nil, []string{file})
+	set(values[0], []string{s.env + "="}, []string{file}) // empty: as if absent
+	set(values[1], env, []string{file})
+	set(values[2], env, []string{file, flag})
+}
+
+func find(settings []*setting, key string) *setting {
+	for _, s := range settings {
+		if s.key == key {
+			return s
+		}
+	}
+	return nil
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	var cfg Config
+	settings := settingsOf(&cfg)
+	f := func(key, flag, env string) {
+		t.Helper()
+		s := find(settings, key)
+		if s == nil || s.flag != flag || s.env != env {
+			t.Errorf("%s: %+v", key, s)
+		}
+	}
+	f("journal.max_bytes", "journal.max-bytes", "STORMDRAIN_JOURNAL_MAX_BYTES")
+	f("server.listen", "web.listen-address", "STORMDRAIN_WEB_LISTEN_ADDRESS")
+	f("rate_limit.per_client", "rate-limit.per-client", "STORMDRAIN_RATE_LIMIT_PER_CLIENT")
+	f("web.config.file", "web.config.file", "STORMDRAIN_WEB_CONFIG_FILE")
+	f("config.file", "config.file", "STORMDRAIN_CONFIG_FILE")
+}
+
+func TestConfigFileFlag(t *testing.T) {
+	t.Parallel()
+	one := strings.TrimPrefix(writeYAML(t, "data: {dir: one}"), "--config.file=")
+	two := strings.TrimPrefix(writeYAML(t, "data: {dir: two}"), "--config.file=")
+	if got := invoke([]string{"STORMDRAIN_CONFIG_FILE=" + one}); got.cfg.Data.Dir != "one" || got.cfg.File != one {
+		t.Errorf("from the environment: %+v", got)
+	}
+	if got := invoke([]string{"STORMDRAIN_CONFIG_FILE=" + one}, "--config.file", two); got.cfg.Data.Dir != "two" {
+		t.Errorf("the flag goes before the environment: %+v", got)
+	}
+	got := invoke(nil, "--config.file=/nowhere/stormdrain.yml")
+	if got.code != 1 || !strings.Contains(got.stderr, "config.file: open /nowhere/stormdrain.yml: no such file") {
+		t.Errorf("a file that is not there: %+v", got)
+	}
+}
+
+func TestListenIsRepeatable(t *testing.T) {
+	t.Parallel()
+	want := []string{":1", "localhost:0", "[::1]:2"}
+	for _, got := range []outcome{
+		invoke(nil, "--web.listen-address=:1", "--web.listen-address", "localhost:0", "--web.listen-address=[::1]:2"),
+		invoke(nil, "--web.listen-address=:1,localhost:0", "--web.listen-address=[::1]:2"),
+		invoke([]string{"STORMDRAIN_WEB_LISTEN_ADDRESS=:1, localhost:0,[::1]:2"}),
+		invoke(nil, writeYAML(t, "server:\n  listen:\n  - :1\n  - localhost:0\n  - '[::1]:2'\n")),
+		invoke(nil, writeYAML(t, `server: {listen: ":1,localhost:0,[::1]:2"}`)),
+	} {
+		if got.code != 0 || !reflect.DeepEqual(got.cfg.Server.Listen, want) {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	f := func(command string, code int, stdout, stderr string, args ...string) {
+		t.Helper()
+		got := invoke(nil, args...)
+		if got.command != command || got.code != code || !strings.Contains(got.stdout, stdout) || !strings.Contains(got.stderr, stderr) {
+			t.Errorf("%v: command %q, code %d, stdout %q, stderr %q", args, got.command, got.code, got.stdout, got.stderr)
+		}
+		if strings.Count(got.stderr, "\n") > 1 {
+			t.Errorf("%v: more than one line: %s", args, got.stderr)
+		}
+	}
+	f("serve", 0, "", "")
+	f("serve", 0, "", "", "serve")
+	f("serve", 0, "", "", "--log.level=debug")
+	f("serve", 0, "", "", "--log.level=debug", "serve")
+	f("serve", 0, "", "", "serve", "--log.level", "debug")
+	f("serve", 0, "", "", "--journal.max-bytes=1GiB", "--journal.max-bytes=2GiB")
+	f("", 0, "OK\n", "", "check-config")
+	f("", 0, "OK\n", "", "check-config", "--data.dir=/x")
+	f("", 1, "", "log.level: \"loud\" (--log.level) is not accepted: want one of trace, debug, info, warn, error", "check-config", "--log.level=loud")
+	f("", 1, "", "log.level:", "--log.level=loud")
+	f("", 0, "stormdrain version ", "", "--version")
+	f("", 0, "--journal.max-bytes=8GiB", "", "--help")
+	f("", 0, "--journal.max-bytes=8GiB", "", "serve", "--help")
+
+	f("", 2, "", "unknown command doctor; the commands are serve and check-config", "doctor")
+	f("", 2, "", "unknown command bench", "bench", "--target=x")
+	f("", 2, "", "unknown command query", "--log.level=debug", "query")
+	f("", 2, "", "unexpected argument twice", "serve", "twice")
+	f("", 2, "", `unknown flag --journal.max-byte, did you mean "--journal.max-bytes"?`, "--journal.max-byte=1")
+	f("", 2, "", "unknown flag --journal.max_bytes", "--journal.max_bytes=1")
+	f("", 2, "", "unknown flag -x", "-x")
+	f("", 2, "", "--data.dir: wants a value, as in --data.dir=...", "--data.dir")
+	f("", 2, "", "--data.dir: wants a value", "--data.dir", "--log.level=info")
+	f("", 2, "", "unknown flag -- (stormdrain --help", "--=")
+	f("", 2, "", "unknown flag -\ufffd", "-\x1b[31m\n")
+	f("", 2, "", "xxxxx@db", "--storage.url=", "postgres://me:hunter2@db/alerts")
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	var cfg Config
+	help := invoke(nil, "--help").stdout
+	for _, s := range settingsOf(&cfg) {
+		if !strings.Contains(help, "--"+s.flag) {
+			t.Errorf("--%s is not in --help", s.flag)
+		}
+		if s.help == "" || s.group != "" && flagGroup(s).Title == "" {
+			t.Errorf("%s has no help, or its group %q no title", s.key, s.group)
+		}
+	}
+	for _, no := range []string{"doctor", "bench ", "query "} {
+		if strings.Contains(help, no) {
+			t.Errorf("--help lists %q", no)
+		}
+	}
+}

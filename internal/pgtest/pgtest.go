@@ -1,0 +1,151 @@
+// Package pgtest runs a private PostgreSQL cluster for a test: its own
+// directory, a Unix socket and no TCP port, gone when the test ends. It uses
+// the machine's binaries and talks to the server only through them, so that
+// tests of any package may use it.
+package pgtest
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// NoFsync is a setting for Start. Only a test that kills no machine and
+// measures no commit may want it.
+const NoFsync = "fsync=off"
+
+// superuser is the role that initdb makes and that every URL names.
+const superuser = "postgres"
+
+// Cluster is one server with its directory. Its methods fail the test that
+// started it; call them from that test's goroutine.
+type Cluster struct {
+	tb       testing.TB
+	bin      binaries
+	owner    *syscall.Credential // nil: the user who runs the test
+	dir      string              // data, and the socket
+	settings []string            // name=value, for every start of the server
+
+	server *server // nil while stopped
+}
+
+// Start makes a cluster and waits until it accepts connections. Each setting
+// is name=value, as in postgresql.conf. Without PostgreSQL on the machine the
+// test fails: a skipped test of a store proves nothing.
+func Start(tb testing.TB, settings ...string) *Cluster {
+	tb.Helper()
+	bin, err := findBinaries()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	owner, err := unprivileged()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	// Not tb.TempDir: the server's user could not pass through its parent, and
+	// the path of a socket must stay under 108 bytes.
+	dir, err := os.MkdirTemp("", "pgtest")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c := &Cluster{tb: tb, bin: bin, owner: owner, dir: dir, settings: settings}
+	tb.Cleanup(c.remove) // runs when the test panics, too
+	if owner != nil {
+		if err := os.Chown(dir, int(owner.Uid), int(owner.Gid)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	c.run(bin.initdb, "--pgdata="+c.data(), "--username="+superuser, "--auth=trust",
+		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	c.start()
+	return c
+}
+
+// URL returns the connection string of a database.
+func (c *Cluster) URL(db string) string {
+	q := url.Values{"host": {c.dir}}
+	return "postgres://" + superuser + "@/" + url.PathEscape(db) + "?" + q.Encode()
+}
+
+// CreateDatabase makes an empty database and returns its URL.
+func (c *Cluster) CreateDatabase(name string) string {
+	c.tb.Helper()
+	c.run(c.bin.createdb, "--host="+c.dir, "--username="+superuser, "--", name)
+	return c.URL(name)
+}
+
+// Stop shuts the server down in order, breaking its connections, and waits
+// until it is gone. Stopping a stopped server does nothing.
+func (c *Cluster) Stop() {
+	c.tb.Helper()
+	if c.server == nil {
+		return
+	}
+	if err := c.server.signal(syscall.SIGINT); err != nil {
+		c.tb.Fatalf("stop PostgreSQL: %v", err)
+	}
+	c.server.wait()
+	c.server = nil
+}
+
+// Kill9 kills every process of the server and waits until they are gone.
+func (c *Cluster) Kill9() {
+	if c.server == nil {
+		return
+	}
+	c.server.kill()
+	c.server.wait()
+	c.server = nil
+}
+
+// Restart starts the server again, after Stop, after Kill9 or in one go, and
+// waits until it accepts connections.
+func (c *Cluster) Restart() {
+	c.tb.Helper()
+	c.Stop()
+	c.start()
+}
+
+func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
+
+func (c *Cluster) start() {
+	c.tb.Helper()
+	args := []string{"-D", c.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories=" + c.dir,
+		"-c", "lc_messages=C", "-c", "logging_collector=off", "-c", "log_destination=stderr"}
+	for _, s := range c.settings {
+		args = append(args, "-c", s)
+	}
+	s, err := startServer(c.command(c.bin.postgres, args...))
+	if err != nil {
+		c.tb.Fatalf("start PostgreSQL: %v", err)
+	}
+	c.server = s
+}
+
+// run waits for one of PostgreSQL's own tools.
+func (c *Cluster) run(program string, args ...string) {
+	c.tb.Helper()
+	if out, err := c.command(program, args...).CombinedOutput(); err != nil {
+		c.tb.Fatalf("%s: %v\n%s", filepath.Base(program), err, out)
+	}
+}
+
+// command prepares a program that runs as the cluster's owner.
+func (c *Cluster) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = c.dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "PGCONNECT_TIMEOUT=10"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.owner}
+	return cmd
+}
+
+func (c *Cluster) remove() {
+	c.Kill9()
+	if err := os.RemoveAll(c.dir); err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest:", err)
+	}
+}

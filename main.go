@@ -1,0 +1,109 @@
+// Command stormdrain receives alerts from Alertmanager and keeps every one of
+// them. README.md says how it is used, docs/design.md how it works.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/rs/zerolog"
+
+	"stormdrain/internal/datadir"
+	"stormdrain/internal/obs"
+	"stormdrain/internal/quarantine"
+	"stormdrain/pipeline"
+	"stormdrain/server"
+	"stormdrain/tuning"
+)
+
+func main() {
+	cfg, command, code := parse(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	if command != commandServe {
+		os.Exit(code)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, &cfg, os.Stderr); err != nil {
+		complain(os.Stderr, err)
+		os.Exit(exitFailed)
+	}
+}
+
+// run opens the parts back to front, waits, and closes them front to back.
+func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
+	log, err := obs.NewLogger(cfg.Log.Level, cfg.Log.Format, stderr)
+	if err != nil {
+		return err
+	}
+	logStart(log, cfg)
+	down := newTeardown(cfg.Shutdown.Timeout)
+	defer func() {
+		if derr := down.close(); err == nil && derr != nil {
+			// Nothing is lost by it: what was not stored is in the journal.
+			log.Warn().Err(derr).Msg("shutdown was not complete")
+		}
+	}()
+
+	dir, err := datadir.Open(cfg.Data.Dir)
+	if err != nil {
+		return err
+	}
+	down.add("data directory", func(context.Context) error { return dir.Close() })
+	kept, err := quarantine.Open(filepath.Join(cfg.Data.Dir, "quarantine"), cfg.Quarantine.MaxBytes)
+	if err != nil {
+		return fmt.Errorf("open quarantine: %w", err)
+	}
+	store, kind, err := openStore(cfg)
+	if err != nil {
+		return fmt.Errorf("storage.url: %w", err)
+	}
+	down.add("store", func(context.Context) error { return store.Close() })
+	build := thisBuild()
+	metrics := obs.NewMetrics(obs.Build{Version: build.Version, Revision: build.Commit})
+	wal, err := openJournal(cfg, metrics, log)
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	down.add("journal", wal.Close)
+	pipe, err := pipeline.Open(pipelineConfig(cfg), newJournalFor(wal), store, kept, newObserver(metrics, kind), log)
+	if err != nil {
+		return fmt.Errorf("open pipeline: %w", err)
+	}
+	down.add("pipeline", pipe.Close)
+	registerGauges(metrics, wal, pipe)
+	srv, err := server.Open(serverConfig(cfg), server.Parts{
+		Ingester: pipe, Reader: store, Readiness: pipe, Quarantine: kept, Metrics: metrics, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	down.add("server", srv.Close)
+	log.Info().Str("store", kind).Str("data", cfg.Data.Dir).Str("ack", cfg.Journal.Ack).Msg("ready to take alerts")
+
+	select {
+	case <-ctx.Done():
+		log.Info().Msg("shutting down: no new requests, what is in flight is finished")
+		return nil
+	case err := <-srv.Failed():
+		return fmt.Errorf("serve: %w", err)
+	}
+}
+
+func logStart(log zerolog.Logger, cfg *Config) {
+	build := thisBuild()
+	log.Info().Str("version", build.Version).Str("commit", build.Commit).Str("go", build.Go).Msg("stormdrain")
+	for _, adjusted := range cfg.Adjusted {
+		log.Warn().Msg(adjusted)
+	}
+	for _, s := range tuning.Apply(tuningConfig(cfg)) {
+		log.Info().Str("name", s.Name).Str("value", s.Value).Str("source", s.Source).Msg("tuning")
+	}
+	if cfg.Journal.Ack == string(pipeline.AckMemory) {
+		log.Warn().Msg("journal.ack is memory: a 2xx promises nothing, alerts are lost in a crash; for benchmarks only")
+	}
+}

@@ -1,0 +1,30 @@
+//go:build !race
+
+package pipeline
+
+import (
+	"os"
+	"testing"
+
+	"stormdrain/internal/alert"
+)
+
+// A body of known alerts costs no allocation, whatever their number.
+func TestDecodeAllocations(t *testing.T) {
+	for _, file := range []string{"059-grp10-v0342-1-am0.34.2.json", "061-grp100-v0342-1-am0.34.2.json", "062-grp1000-v0342-1-am0.34.2.json"} {
+		body, err := os.ReadFile("../internal/e2e/testdata/payloads/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &decoder{table: newInternTable(32 << 20)}
+		decode := func() {
+			if _, err := d.decode(alert.Webhook, body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		decode()
+		if n := testing.AllocsPerRun(50, decode); n > 1 {
+			t.Errorf("%s: %v allocations, want 1 at most", file, n)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package pipeline
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"stormdrain/internal/alert"
+)
+
+// segmentOf numbers the entries of a body as one segment would.
+func segmentOf(dec *decoder, d *decoded) []*storedEntry {
+	var dict []*storedEntry
+	put := func(e *entry) {
+		if e.generation == 0 {
+			e.generation, e.number = 1, uint32(len(dict))
+			dict = append(dict, &storedEntry{kind: e.kind, id: e.id, content: bytes.Clone(dec.recall(e))})
+		}
+	}
+	put(d.envelope)
+	for _, ev := range d.events {
+		put(ev.labels)
+		put(ev.details)
+	}
+	return dict
+}
+
+func TestFrameHoldsEverything(t *testing.T) {
+	t.Parallel()
+	for name, body := range capturedBodies(t) {
+		d := newTestDecoder()
+		in, err := d.decode(alert.Webhook, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dict := segmentOf(d, in)
+		const receivedAt = 1_790_000_000_000_000
+		payload := appendFrame(nil, receivedAt, in, "a source", "a request")
+		got := parsedFrame{receivedAt: receivedAt}
+		events, err := parseFrame(&got, nil, payload, dict)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got.source != "a source" || got.requestID != "a request" || got.truncated != in.truncated || got.envelope.id != in.envelope.id {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if len(events) != len(in.events) {
+			t.Fatalf("%s: %d events, want %d", name, len(events), len(in.events))
+		}
+		for i, ev := range events {
+			w := in.events[i]
+			if ev.labels.id != w.labels.id || ev.details.id != w.details.id || ev.startsAt != w.startsAt || ev.endsAt != w.endsAt || ev.index != w.index || ev.status != w.status {
+				t.Errorf("%s: event %d is %+v, want %+v", name, i, ev, w)
+			}
+		}
+		if perAlert := len(payload) / max(1, len(events)); len(events) >= 10 && perAlert > 40 {
+			t.Errorf("%s: %d bytes for each known alert", name, perAlert)
+		}
+		// Every cut is noticed.
+		for cut := range payload {
+			if _, err := parseFrame(&parsedFrame{}, nil, payload[:cut], dict); err == nil {
+				t.Fatalf("%s: cut at %d of %d, and no error", name, cut, len(payload))
+			}
+		}
+	}
+}
+
+func TestFrameHoldsRejected(t *testing.T) {
+	t.Parallel()
+	d := newTestDecoder()
+	in, err := d.decode(alert.Webhook, []byte(`{"alerts":[7,{"labels":{"a":"1"},"startsAt":"2026-01-01T00:00:00.000000001Z"},{"status":"off"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dict := segmentOf(d, in)
+	var got parsedFrame
+	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, "", ""), dict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 1 || events[0].index != 1 || events[0].startsAt.Nanos != 1 {
+		t.Errorf("events %+v", events)
+	}
+	if len(got.rejected) != 2 || got.rejected[0].index != 0 || got.rejected[1].index != 2 ||
+		!bytes.Equal(got.rejected[1].raw, []byte(`{"status":"off"}`)) || got.rejected[1].reason != "status" {
+		t.Errorf("rejected %+v", got.rejected)
+	}
+}
+
+// Entries of a damaged stretch are gone; the frame says so, and what it still
+// knows goes to quarantine.
+func TestFrameWithLostEntries(t *testing.T) {
+	t.Parallel()
+	d := newTestDecoder()
+	in, err := d.decode(alert.Webhook, []byte(`{"alerts":[{"labels":{"a":"1"}},{"labels":{"a":"2"}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dict := segmentOf(d, in)
+	dict[1] = nil
+	var got parsedFrame
+	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, "", ""), dict)
+	if !errors.Is(err, errEntryMissing) || len(events) != 2 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	got.err = err
+	if alerts := damagedAlerts(&got, events); len(alerts) != 2 || alerts[0].reason != "damaged" {
+		t.Errorf("%+v", alerts)
+	}
+}
+
+func FuzzParseFrame(f *testing.F) {
+	d := newTestDecoder()
+	in, err := d.decode(alert.Webhook, []byte(`{"alerts":[7,{"labels":{"a":"1"}},{"labels":{"a":"2"},"status":"resolved","endsAt":"2026-01-01T00:00:00.000000001Z"}]}`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	dict := segmentOf(d, in)
+	f.Add(appendFrame(nil, 1<<50, in, "s", "r"))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var got parsedFrame
+		events, err := parseFrame(&got, nil, payload, dict)
+		if err != nil && !errors.Is(err, errEntryMissing) && len(events) != 0 {
+			t.Fatalf("%d events beside %v", len(events), err)
+		}
+	})
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# All that a change has to pass, in stages, each with its time. Stops at the
+# first stage that fails. FUZZTIME is the time of each fuzz target, ROUNDS the
+# number of kills in each crash test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fuzztime=${FUZZTIME:-60s}
+rounds=${ROUNDS:-25}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+stage() {
+	local name=$1 begin=$SECONDS
+	shift
+	echo "== $name"
+	if ! "$@"; then
+		echo "== $name failed after $((SECONDS - begin)) s" >&2
+		exit 1
+	fi
+	echo "== $name: $((SECONDS - begin)) s"
+}
+
+checked() { "$work/stage" "$@"; }
+
+style() {
+	local unformatted
+	unformatted=$(gofmt -l .)
+	if [ -n "$unformatted" ]; then
+		echo "gofmt would change: $unformatted" >&2
+		return 1
+	fi
+	go vet ./...
+}
+
+# unit_packages are all but the tests of the whole program.
+unit_packages() { go list ./... | grep -v '/internal/e2e$'; }
+
+# plain_packages have tests that the race detector would disturb.
+plain_packages() {
+	grep -rl --include='*_test.go' '^//go:build !race' . | xargs -r -n 1 dirname | sort -u
+}
+
+unit() { checked unit -race -timeout=10m $(unit_packages); }
+
+plain() {
+	local packages
+	packages=$(plain_packages)
+	[ -n "$packages" ] || return 0
+	checked plain -timeout=10m $packages
+}
+
+stage deps scripts/deps.sh
+stage style style
+go build -o "$work/stage" ./scripts/stage
+stage imports checked imports ./internal/house
+stage unit unit
+stage plain plain
+stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
+stage crash env ROUNDS="$rounds" "$work/stage" -log crash -timeout=20m -run '^TestCrash' ./internal/e2e
+stage fuzz env FUZZTIME="$fuzztime" STAGE="$work/stage" scripts/fuzz.sh
+echo "== all: $SECONDS s"

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"stormdrain/internal/alert"
+	"stormdrain/server/events"
+)
+
+// exportChunk is about how many bytes of an export are in memory, and are sent
+// at a time.
+const exportChunk = 32 << 10
+
+// export is the rest of an answer that is too long to be held: fasthttp lets it
+// write itself, in the goroutine of its connection, once the header is sent.
+type export struct {
+	server *Server
+	client *conn
+	format events.Format
+	query  *alert.Query
+
+	buffer []byte // not yet sent
+	last   alert.Cursor
+	sent   int // events that are in buffer or were in it
+}
+
+// startExport answers with all that q asks for. The first chunk is collected
+// before the answer begins, so that a store that cannot be read is a 503; an
+// export that fits into it has a Content-Length, too.
+func (s *Server) startExport(ctx *fasthttp.RequestCtx, q *alert.Query, format events.Format) {
+	e := &export{server: s, client: ctx.Conn().(*conn), format: format, query: q}
+	contentType := "application/x-ndjson"
+	if format == events.CSV {
+		contentType = "text/csv; charset=utf-8; header=present"
+		e.buffer = append(e.buffer, events.CSVHeader...)
+	}
+	err := s.query(e.client, q, func(event *alert.Stored) error {
+		if len(e.buffer) >= exportChunk {
+			return errPageFull
+		}
+		e.add(event)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errPageFull) {
+		s.notRead(ctx, err)
+		return
+	}
+	if err != nil && !ctx.Request.Header.IsHTTP11() {
+		s.refuse(ctx, fasthttp.StatusBadRequest, "an export of this length needs HTTP/1.1; ask for format=json, which comes in pages")
+		return
+	}
+	ctx.Response.Header.SetContentType(contentType)
+	if err == nil {
+		ctx.Response.SetBodyRaw(e.buffer)
+		return
+	}
+	ctx.Response.SetBodyStream(e, -1)
+}
+
+func (e *export) add(event *alert.Stored) {
+	if e.format == events.CSV {
+		e.buffer = events.AppendCSV(e.buffer, event)
+	} else {
+		e.buffer = append(events.AppendJSON(e.buffer, event), '\n')
+	}
+	e.last = event.Cursor()
+	e.sent++
+}
+
+// WriteTo writes what is in the buffer and then all that comes after it. An
+// error breaks the connection off before the last chunk, so the client can tell
+// half an export from a whole one.
+func (e *export) WriteTo(w io.Writer) (total int64, err error) {
+	flush := func() error {
+		// The server's write timeout is for one answer; an export may take an
+		// hour, as long as the client keeps taking it.
+		if err := e.client.SetWriteDeadline(time.Now().Add(e.server.cfg.WriteTimeout)); err != nil {
+			return err
+		}
+		n, err := w.Write(e.buffer)
+		total += int64(n)
+		e.buffer = e.buffer[:0]
+		return err
+	}
+	if err := flush(); err != nil {
+		return total, err
+	}
+	rest, after := *e.query, e.last
+	rest.After = &after // its own: the store looks at it as long as it reads
+	if rest.Limit > 0 {
+		if rest.Limit -= e.sent; rest.Limit == 0 {
+			return total, nil
+		}
+	}
+	var writing error
+	err = e.server.query(e.client, &rest, func(event *alert.Stored) error {
+		e.add(event)
+		if len(e.buffer) >= exportChunk {
+			writing = flush()
+		}
+		return writing
+	})
+	if err == nil {
+		err = flush()
+	} else if writing == nil {
+		e.server.complain.Warn().Err(err).Int("events", e.sent).Msg("an export was broken off")
+	}
+	return total, err
+}
+
+// SupportsBodyWriteTo tells fasthttp that WriteTo is all there is.
+func (e *export) SupportsBodyWriteTo() bool { return true }
+
+func (e *export) Read([]byte) (int, error) {
+	return 0, errors.New("BUG: an export is written, not read")
+}

@@ -1,0 +1,158 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"stormdrain/internal/alert"
+	"stormdrain/server/compress"
+)
+
+// takeWebhook is POST /webhook. Alertmanager tries again after a 5xx and after
+// nothing else, so whatever may pass is a 503.
+func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
+	// The two names share one string, which is the one allocation here.
+	var scratch [256]byte
+	id := requestID(ctx)
+	both, ok := appendSource(append(scratch[:0], id...), ctx.URI().PathOriginal())
+	if !ok {
+		s.wrongPath(ctx)
+		return
+	}
+	names := string(both)
+	r := alert.Request{Kind: alert.Webhook, RequestID: names[:len(id)], Source: names[len(id):]}
+
+	// Its room is held until the answer is ready, which makes the budget the
+	// bound on concurrent work.
+	b := s.bodies.get()
+	defer s.bodies.put(b)
+	until := deadline(ctx)
+	encoding, ok := s.encodingOf(ctx)
+	if !ok || !s.receive(ctx, b, until) {
+		return
+	}
+	if encoding != compress.Identity && !s.decode(ctx, b, encoding, &r, until) {
+		return
+	}
+	r.Body = b.bytes
+	n, err := s.Ingester.Ingest(r)
+	if err != nil {
+		s.notTaken(ctx, err)
+		return
+	}
+	taken(ctx, n)
+}
+
+func taken(ctx *fasthttp.RequestCtx, alerts int) {
+	var text [64]byte
+	b := append(text[:0], `{"status":"success","alerts":`...)
+	b = strconv.AppendInt(b, int64(alerts), 10)
+	b = append(b, '}')
+	ctx.Response.Header.SetContentType(typeJSON)
+	ctx.Response.SetBody(b)
+}
+
+// notTaken answers what the Ingester has refused.
+func (s *Server) notTaken(ctx *fasthttp.RequestCtx, err error) {
+	var refused *alert.RefusedError
+	if !errors.As(err, &refused) {
+		s.complain.Warn().Err(err).Msg("a delivery could not be taken in; its sender was told to try again")
+		answer(ctx, fasthttp.StatusServiceUnavailable, oneLine(err.Error())+"; try again")
+		return
+	}
+	code := fasthttp.StatusBadRequest
+	if refused.TooLarge {
+		code = fasthttp.StatusRequestEntityTooLarge
+	}
+	answer(ctx, code, oneLine(refused.Detail))
+}
+
+// encodingOf reads Content-Encoding, and refuses what it cannot decode.
+func (s *Server) encodingOf(ctx *fasthttp.RequestCtx) (compress.Encoding, bool) {
+	values := ctx.Request.Header.PeekAll(fasthttp.HeaderContentEncoding)
+	if len(values) == 0 {
+		return compress.Identity, true
+	}
+	if len(values) == 1 {
+		if e, ok := compress.ParseEncoding(string(values[0])); ok {
+			return e, true
+		}
+	}
+	ctx.Response.Header.Set(fasthttp.HeaderAcceptEncoding, compress.Accepted)
+	s.refuse(ctx, fasthttp.StatusUnsupportedMediaType, "this Content-Encoding is not understood; send gzip, zstd, or the body as it is")
+	return 0, false
+}
+
+// receive reads the body into b. It has answered when it returns false.
+func (s *Server) receive(ctx *fasthttp.RequestCtx, b *body, until time.Time) bool {
+	src := ctx.RequestBodyStream()
+	if src == nil {
+		return true // neither length nor chunks: there is no body
+	}
+	size := ctx.Request.Header.ContentLength() // -1: in chunks
+	err := s.bodies.fill(b, src, size, s.cfg.MaxRequestSize, until)
+	if err == nil {
+		return true
+	}
+	var slow net.Error
+	switch {
+	case err == errTooLarge:
+		s.tooLarge(ctx)
+		return false
+	case err == errNoRoom:
+		s.noRoom(ctx)
+		return false
+	case errors.As(err, &slow) && slow.Timeout():
+		answer(ctx, fasthttp.StatusServiceUnavailable,
+			"the body did not arrive within webhook.request_timeout, "+s.cfg.RequestTimeout.String()+"; try again")
+	case err == errTooShort, errors.Is(err, io.ErrUnexpectedEOF):
+		answer(ctx, fasthttp.StatusBadRequest, "the body ends before the length that was announced")
+	default:
+		answer(ctx, fasthttp.StatusBadRequest, "the body is not framed as HTTP/1.1 wants it")
+	}
+	// Where the next request would begin, nobody knows.
+	ctx.SetConnectionClose()
+	lingerAtClose(ctx)
+	return false
+}
+
+func (s *Server) noRoom(ctx *fasthttp.RequestCtx) {
+	s.complain.Warn().Int64("in_flight_max_bytes", s.cfg.InFlightMaxBytes).Msg("overloaded: no room for another body")
+	ctx.SetConnectionClose()
+	lingerAtClose(ctx)
+	answer(ctx, fasthttp.StatusServiceUnavailable, "overloaded: "+
+		strconv.FormatInt(s.cfg.InFlightMaxBytes, 10)+" bytes of bodies (pipeline.in_flight_max_bytes) are in flight; try again")
+}
+
+// decode replaces b by what it was before its Content-Encoding. It has answered
+// when it returns false.
+func (s *Server) decode(ctx *fasthttp.RequestCtx, b *body, e compress.Encoding, r *alert.Request, until time.Time) bool {
+	err := s.bodies.decode(b, e, &s.decoders, s.cfg.MaxRequestSize, until)
+	switch err {
+	case nil:
+		return true
+	case errTooLarge:
+		s.tooLarge(ctx)
+	case errNoRoom:
+		s.noRoom(ctx)
+	default:
+		r.Body = b.bytes
+		detail := "the body is not what its Content-Encoding says: " + oneLine(err.Error())
+		s.keep(*r, "encoding", detail)
+		answer(ctx, fasthttp.StatusBadRequest, detail)
+	}
+	return false
+}
+
+// keep puts a body into quarantine that the Ingester will not see.
+func (s *Server) keep(r alert.Request, reason, detail string) {
+	if err := s.Quarantine.Body(r, reason, detail); err != nil {
+		s.complain.Error().Err(err).Str("reason", reason).Msg("a refused body could not be kept in quarantine")
+	}
+	s.Metrics.BodiesQuarantined.WithLabelValues(reason).Inc()
+}

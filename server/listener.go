@@ -1,0 +1,118 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+)
+
+// connections is every open connection of every listener.
+type connections struct {
+	most    int
+	refused prometheus.Counter
+
+	mu   sync.Mutex
+	open map[*conn]struct{}
+}
+
+// add reports whether there is room for one more.
+func (cs *connections) add(c *conn) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if len(cs.open) >= cs.most {
+		return false
+	}
+	cs.open[c] = struct{}{}
+	return true
+}
+
+func (cs *connections) remove(c *conn) {
+	cs.mu.Lock()
+	delete(cs.open, c)
+	cs.mu.Unlock()
+}
+
+// cutAll closes every connection under the feet of whoever serves it.
+func (cs *connections) cutAll() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.open {
+		c.cut()
+	}
+}
+
+// listener accepts connections up to the limit.
+type listener struct {
+	net.Listener
+	all         *connections
+	log         zerolog.Logger
+	readTimeout time.Duration
+	idleTimeout time.Duration
+	tooMany     []byte // the whole answer
+
+	once sync.Once
+	err  error // of Close
+}
+
+// Close may be called again: fasthttp does it, too.
+func (l *listener) Close() error {
+	l.once.Do(func() { l.err = l.Listener.Close() })
+	return l.err
+}
+
+func (l *listener) forget(c *conn) { l.all.remove(c) }
+
+// Accept waits for the next connection. It outlives what passes: fasthttp takes
+// a process that has run out of files for the end of its listener.
+func (l *listener) Accept() (net.Conn, error) {
+	const longestPause = time.Second
+	pause := 5 * time.Millisecond
+	for {
+		nc, err := l.Listener.Accept()
+		if passes(err) {
+			l.log.Warn().Err(err).Dur("pause", pause).Msg("a connection could not be accepted")
+			time.Sleep(pause)
+			pause = min(2*pause, longestPause)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		c := &conn{Conn: nc, listener: l}
+		if l.all.add(c) {
+			return c, nil
+		}
+		l.all.refused.Inc()
+		l.refuse(nc)
+	}
+}
+
+func passes(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPERM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse answers without having read the request: the accepting goroutine waits
+// for nobody, and a fresh socket has room for 300 bytes.
+func (l *listener) refuse(nc net.Conn) {
+	defer nc.Close()
+	if nc.SetWriteDeadline(time.Now().Add(10*time.Millisecond)) == nil {
+		_, _ = nc.Write(l.tooMany) // whoever does not get it sees a closed connection, and tries again as well
+	}
+}
+
+func tooManyAnswer(most int, id string) []byte {
+	line := fmt.Sprintf("too many connections: server.max_connections is %d; try again\n", most)
+	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+		"Content-Length: %d\r\n%s: %s\r\nConnection: close\r\n\r\n%s", len(line), headerRequestID, id, line)
+}

@@ -1,0 +1,131 @@
+package server
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/fasthttp/router"
+	"github.com/valyala/fasthttp"
+)
+
+const pathWebhook = "/webhook"
+
+// routes builds the way from a path to its handler. All that the router would do
+// by itself is off: after a redirect Alertmanager sends a GET without a body and
+// takes its 200 for a delivery.
+func (s *Server) routes() fasthttp.RequestHandler {
+	s.webhook = s.chain("webhook", s.takeWebhook, 200, 400, 413, 503)
+	s.other = s.chain("other", s.noSuchPage)
+	s.protocolErrors = s.Metrics.HTTPHandler("protocol")
+	r := router.New()
+	r.RedirectTrailingSlash = false
+	r.RedirectFixedPath = false
+	r.HandleMethodNotAllowed = false // its Allow would name OPTIONS
+	r.HandleOPTIONS = false
+	r.NotFound = s.notRouted
+	r.POST(pathWebhook, s.webhook)
+	r.POST(pathWebhook+"/{source}", s.webhook)
+	s.readPaths = make(map[string]bool)
+	for _, page := range []struct {
+		path, name string
+		handler    fasthttp.RequestHandler
+	}{
+		{"/", "index", s.index},
+		{"/-/healthy", "healthy", s.healthy},
+		{"/-/ready", "ready", s.ready},
+		{"/metrics", "metrics", s.metricsHandler()},
+		{"/api/v1/events", "events", s.readEvents},
+	} {
+		h := s.chain(page.name, page.handler)
+		r.GET(page.path, h)
+		r.HEAD(page.path, h)
+		s.readPaths[page.path] = true
+	}
+	return r.Handler
+}
+
+// notRouted takes what the router has no place for. It cannot hold /webhook/
+// beside /webhook/{source}, so that is here.
+func (s *Server) notRouted(ctx *fasthttp.RequestCtx) {
+	if _, ok := rawSource(ctx.URI().PathOriginal()); ok && ctx.IsPost() {
+		s.webhook(ctx)
+		return
+	}
+	s.other(ctx)
+}
+
+// noSuchPage says which URL would have been right.
+func (s *Server) noSuchPage(ctx *fasthttp.RequestCtx) {
+	path := ctx.URI().PathOriginal()
+	if _, ok := rawSource(path); ok {
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
+		s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "alerts come in with POST to /webhook or /webhook/{source}")
+		return
+	}
+	if s.readPaths[string(path)] {
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
+		s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")
+		return
+	}
+	s.wrongPath(ctx)
+}
+
+func (s *Server) wrongPath(ctx *fasthttp.RequestCtx) {
+	s.refuse(ctx, fasthttp.StatusNotFound,
+		"no such page; alerts come in with POST to /webhook or /webhook/{source} (a slash in the name is %2F), see / for the rest")
+}
+
+// rawSource returns what stands for {source} in a path of the webhook, as it is
+// spelled, and whether the path is one: /webhook and /webhook/{source}, each
+// with or without a slash at the end.
+func rawSource(path []byte) ([]byte, bool) {
+	rest, ok := bytes.CutPrefix(path, []byte(pathWebhook))
+	if !ok || len(rest) == 0 {
+		return nil, ok
+	}
+	if rest[0] != '/' {
+		return nil, false
+	}
+	name := rest[1:]
+	if n := len(name); n > 1 && name[n-1] == '/' {
+		name = name[:n-1]
+	}
+	return name, bytes.IndexByte(name, '/') < 0
+}
+
+// appendSource appends the percent-decoded source of a path of the webhook. It
+// works on the path as it was sent, so that %2F is part of a name. False for a
+// path that is none, and for a name that is not UTF-8.
+func appendSource(dst, path []byte) ([]byte, bool) {
+	raw, ok := rawSource(path)
+	if !ok {
+		return dst, false
+	}
+	start := len(dst)
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '%' {
+			if i+2 >= len(raw) {
+				return dst, false
+			}
+			high, low := unhex(raw[i+1]), unhex(raw[i+2])
+			if high > 15 || low > 15 {
+				return dst, false
+			}
+			c = high<<4 | low
+			i += 2
+		}
+		dst = append(dst, c)
+	}
+	return dst, utf8.Valid(dst[start:])
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10
+	}
+	return 0xff
+}

@@ -1,0 +1,201 @@
+// Package server takes alerts in and gives events out over HTTP. It knows what
+// an answer must look like, so that no sender loses an alert over it; what is in
+// a body it leaves to the Ingester.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+	"github.com/valyala/fasthttp"
+
+	"stormdrain/internal/alert"
+	"stormdrain/internal/obs"
+	"stormdrain/server/compress"
+)
+
+// Ingester takes bodies in.
+type Ingester interface {
+	// Ingest returns how many alerts the body held, once they are durable.
+	// *alert.RefusedError means that it can never be stored, and that it is in
+	// quarantine; any other error that the sender should try again. The body is
+	// lent until Ingest returns.
+	Ingest(alert.Request) (alerts int, err error)
+}
+
+// Reader gives stored events out.
+type Reader interface {
+	// Events calls yield for each event that q asks for, newest first, and
+	// returns yield's error as it is. What yield is given is read-only.
+	Events(ctx context.Context, q *alert.Query, yield func(*alert.Stored) error) error
+}
+
+// Readiness knows whether a 2xx can be promised.
+type Readiness interface {
+	Ready() error // nil: ready; else why not, in one line
+}
+
+// Quarantine keeps bodies that are refused before an Ingester can see them,
+// because they are not what their Content-Encoding says.
+type Quarantine interface {
+	Body(r alert.Request, reason, detail string) error
+}
+
+// Parts is what a Server works with; all of them must be there.
+type Parts struct {
+	Ingester   Ingester
+	Reader     Reader
+	Readiness  Readiness
+	Quarantine Quarantine
+	Metrics    *obs.Metrics
+	Log        zerolog.Logger
+}
+
+// Server is a running HTTP server. Its goroutines are fasthttp's: one that
+// accepts for each listener, one for each connection.
+type Server struct {
+	Parts
+	cfg      Config
+	complain zerolog.Logger // Log, at most a few lines a second
+
+	http           *fasthttp.Server
+	listeners      []*listener
+	conns          *connections
+	bodies         *bodies
+	decoders       compress.Decoders
+	ids            *requestIDs
+	webhook        fasthttp.RequestHandler // with its chain
+	other          fasthttp.RequestHandler // what is no page, with its chain
+	readPaths      map[string]bool
+	protocolErrors *obs.HTTPHandler
+
+	reading     context.Context // of queries; ends when Close loses patience
+	stopReading context.CancelFunc
+
+	closing   atomic.Bool
+	failed    chan error
+	accepting sync.WaitGroup
+	closeOnce sync.Once
+	closed    chan struct{} // closed when Close is done; then closeErr is set
+	closeErr  error
+}
+
+// Open listens on cfg.Listen and serves. It returns when connections are being
+// accepted.
+func Open(cfg Config, parts Parts) (*Server, error) {
+	if len(cfg.Listen) == 0 {
+		return nil, errors.New("server.listen is empty, there is nothing to listen on")
+	}
+	var listeners []net.Listener
+	closeAll := func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}
+	for _, address := range cfg.Listen {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			closeAll()
+			return nil, fmt.Errorf("listen on server.listen %q: %w", address, err)
+		}
+		listeners = append(listeners, l)
+	}
+	s, err := OpenOn(cfg, parts, listeners...)
+	if err != nil {
+		closeAll()
+	}
+	return s, err
+}
+
+// OpenOn is Open with listeners that exist already, which it takes.
+func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		Parts: parts, cfg: cfg,
+		complain: sampled(parts.Log),
+		conns:    &connections{most: cfg.MaxConnections, refused: parts.Metrics.HTTPConnectionsRefused, open: make(map[*conn]struct{})},
+		bodies:   newBodies(newBudget(cfg.InFlightMaxBytes)),
+		ids:      newRequestIDs(),
+		failed:   make(chan error, 1),
+		closed:   make(chan struct{}),
+	}
+	s.reading, s.stopReading = context.WithCancel(context.Background())
+	s.http = s.newHTTP(s.routes())
+	for _, l := range listeners {
+		s.serve(l)
+	}
+	return s, nil
+}
+
+// serve starts accepting on l.
+func (s *Server) serve(l net.Listener) {
+	own := &listener{
+		Listener: l, all: s.conns, log: s.Log,
+		readTimeout: s.cfg.ReadTimeout, idleTimeout: s.cfg.IdleTimeout,
+		tooMany: tooManyAnswer(s.cfg.MaxConnections, string(s.ids.append(nil))),
+	}
+	s.listeners = append(s.listeners, own)
+	s.Log.Info().Str("address", l.Addr().String()).Msg("listening")
+	s.accepting.Go(func() {
+		err := s.http.Serve(own)
+		if s.closing.Load() {
+			return
+		}
+		if err == nil {
+			err = net.ErrClosed
+		}
+		select {
+		case s.failed <- fmt.Errorf("accept on %s: %w", l.Addr(), err):
+		default: // one is enough to end the program
+		}
+	})
+}
+
+// Addrs returns the addresses that are listened on, in the order of the
+// configuration.
+func (s *Server) Addrs() []net.Addr {
+	addrs := make([]net.Addr, len(s.listeners))
+	for i, l := range s.listeners {
+		addrs[i] = l.Addr()
+	}
+	return addrs
+}
+
+// Failed yields an error when a listener has stopped without being asked to.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Close stops accepting, lets what is in flight finish, and returns when every
+// connection is closed. When ctx ends first, it cuts the connections that are
+// left, and returns ctx's error without waiting for their handlers. It may be
+// called again, also at the same time.
+func (s *Server) Close(ctx context.Context) error {
+	s.closeOnce.Do(func() {
+		s.closeErr = s.close(ctx)
+		close(s.closed)
+	})
+	<-s.closed
+	return s.closeErr
+}
+
+func (s *Server) close(ctx context.Context) error {
+	s.closing.Store(true)
+	defer s.stopReading()
+	for _, l := range s.listeners {
+		l.Close()
+	}
+	err := s.http.ShutdownWithContext(ctx)
+	if err != nil {
+		s.stopReading()
+		s.conns.cutAll()
+		return fmt.Errorf("close server: %w", err)
+	}
+	s.accepting.Wait()
+	return nil
+}

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttpadaptor"
+)
+
+const indexText = `stormdrain takes in what Alertmanager sends, and keeps it.
+
+POST /webhook            alerts, from a webhook_config of Alertmanager or a contact point of Grafana
+POST /webhook/{source}   the same, with the name of the cluster they come from
+GET  /api/v1/events      what was received; from, to, filter, status, receiver, source, fingerprint,
+                         limit, cursor, format=json|ndjson|csv
+GET  /-/healthy          200 while the process runs
+GET  /-/ready            200 while alerts can be taken in, else 503 and why
+GET  /metrics            metrics for Prometheus
+`
+
+func (s *Server) index(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.SetContentType(typeText)
+	ctx.Response.SetBodyString(indexText)
+}
+
+func (s *Server) healthy(ctx *fasthttp.RequestCtx) { answer(ctx, fasthttp.StatusOK, "healthy") }
+
+func (s *Server) ready(ctx *fasthttp.RequestCtx) {
+	if s.closing.Load() {
+		answer(ctx, fasthttp.StatusServiceUnavailable, "not ready: shutting down")
+		return
+	}
+	if err := s.Readiness.Ready(); err != nil {
+		answer(ctx, fasthttp.StatusServiceUnavailable, "not ready: "+oneLine(err.Error()))
+		return
+	}
+	answer(ctx, fasthttp.StatusOK, "ready")
+}
+
+func (s *Server) metricsHandler() fasthttp.RequestHandler {
+	return fasthttpadaptor.NewFastHTTPHandler(s.Metrics.Handler())
+}

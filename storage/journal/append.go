@@ -1,0 +1,152 @@
+package journal
+
+import "fmt"
+
+const (
+	// maxPending bounds what waits for the disk in memory. Twice this, as the
+	// committer holds as much again while it writes.
+	maxPending = 16 << 20
+	// keepBuffer: a buffer that one huge frame made larger is not kept.
+	keepBuffer = maxPending + 4<<20
+	// waitTicks is how finely WaitTimeout is measured: one ticker for all
+	// waiters instead of a timer for each.
+	waitTicks = 16
+)
+
+// Append gives f the next position. With durable it returns when the frame is on
+// the disk: nil means that fdatasync returned. Without, it returns as soon as
+// the frame is encoded, and a failure later is only seen by Ready and the
+// Observer. It blocks while 16 MiB wait for the disk.
+//
+// After an error with durable the frame may be in the journal all the same
+// (ErrTimeout), or come back after a crash, but it does not as long as this
+// process lives and the error was another.
+func (j *Journal) Append(f Frame, durable bool) (uint64, error) {
+	deadline := j.ticks.Load() + waitTicks + 1
+	seq, b, err := j.enter(f, durable, deadline)
+	if err != nil {
+		return 0, err
+	}
+	wake(j.kick)
+	if !durable {
+		return seq, nil
+	}
+	err = b.wait(seq, &j.ticks, deadline)
+	j.putBatch(b)
+	if err != nil {
+		return 0, err
+	}
+	return seq, nil
+}
+
+// enter encodes f and joins the batch that it will go to the disk with.
+func (j *Journal) enter(f Frame, durable bool, deadline int64) (uint64, *batch, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.admitLocked(deadline); err != nil {
+		return 0, nil, err
+	}
+	seq, err := j.encodeLocked(f)
+	if err != nil {
+		return 0, nil, err
+	}
+	if durable {
+		j.batch.refs.Add(1)
+	}
+	return seq, j.batch, nil
+}
+
+func (j *Journal) admitLocked(deadline int64) error {
+	for {
+		if err := j.readyLocked(); err != nil {
+			return err
+		}
+		if len(j.w.buf) < maxPending {
+			return nil
+		}
+		if j.ticks.Load() >= deadline {
+			return ErrTimeout
+		}
+		j.room.Wait()
+	}
+}
+
+// readyLocked says why an Append of any size would be refused.
+func (j *Journal) readyLocked() error {
+	switch {
+	case j.closing:
+		return ErrClosed
+	case j.failure != nil:
+		return j.failure
+	case j.total+headerLen+recordLen > j.cfg.MaxBytes:
+		j.fullLocked()
+		return ErrFull
+	}
+	return nil
+}
+
+// fullLocked notes that only giving back a segment helps. It is the janitor's
+// turn: it may be that only the newest segment is left to give back.
+func (j *Journal) fullLocked() {
+	if !j.full {
+		j.full = true
+		wake(j.sweep)
+	}
+}
+
+// encodeLocked lets f append itself, and takes it all back if it cannot stay.
+func (j *Journal) encodeLocked(f Frame) (seq uint64, err error) {
+	w := &j.w
+	if w.seg == nil || w.seg.size >= j.cfg.SegmentBytes {
+		w.seg = j.newSegmentLocked()
+	}
+	m := w.beginAppend(j.cfg.Now().UnixMicro())
+	kept := false
+	defer func() {
+		if !kept { // refused below, or f panicked
+			j.takeBackLocked(m)
+		}
+	}()
+	f.Encode(w)
+	size := int64(len(w.buf) - m.len)
+	switch {
+	case !w.framed:
+		panic(fmt.Sprintf("BUG: frame %d was not encoded", w.next))
+	case w.tooLarge:
+		return 0, ErrTooLarge
+	case j.total+size > j.cfg.MaxBytes:
+		j.fullLocked()
+		return 0, ErrFull
+	}
+	kept = true
+	seq, size = w.commitAppend(m)
+	w.seg.size += size
+	j.total += size
+	j.full = false
+	return seq, nil
+}
+
+func (j *Journal) takeBackLocked(m mark) {
+	w := &j.w
+	w.takeBack(m)
+	if w.entries > 0 || w.open != 0 || w.seg.unused() {
+		j.dropTargetLocked()
+	}
+}
+
+// dropTargetLocked ends the generation: the next frame goes to a new segment.
+func (j *Journal) dropTargetLocked() {
+	s := j.w.seg
+	j.w.seg = nil
+	if s != nil && s.unused() {
+		j.total -= headerLen // never to be made
+	}
+}
+
+// wake is a send that never blocks: one pending wake-up is enough.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

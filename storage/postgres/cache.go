@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"sync"
+
+	"stormdrain/internal/alert"
+)
+
+// cache remembers the numbers of dictionary rows by content identity, which
+// differs between kinds, too. It holds only what a commit has made.
+//
+// It forgets in halves: when the young generation is full, it becomes the old
+// one and what was old and not asked for since is gone. That keeps what is in
+// use as a list in order of use would, without the list.
+type cache struct {
+	half int // entries of a generation
+
+	mu    sync.Mutex
+	young map[alert.ID]int64
+	old   map[alert.ID]int64
+}
+
+func newCache(entries int) *cache {
+	return &cache{half: entries / 2, young: map[alert.ID]int64{}}
+}
+
+func (c *cache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.young, c.old = map[alert.ID]int64{}, nil
+}
+
+// lookup sets numbers[i] for each entry that it knows and returns the indexes
+// of those it does not.
+func (c *cache) lookup(entries []alert.Entry, numbers []int64) (unknown []int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, e := range entries {
+		id := e.ID()
+		n, ok := c.young[id]
+		if !ok {
+			if n, ok = c.old[id]; ok {
+				c.put(id, n)
+			}
+		}
+		if ok {
+			numbers[i] = n
+		} else {
+			unknown = append(unknown, int32(i))
+		}
+	}
+	return unknown
+}
+
+// add remembers the numbers of some entries, after their commit.
+func (c *cache) add(entries []alert.Entry, numbers []int64, which []int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, i := range which {
+		c.put(entries[i].ID(), numbers[i])
+	}
+}
+
+func (c *cache) put(id alert.ID, n int64) {
+	if c.half == 0 {
+		return
+	}
+	if len(c.young) >= c.half {
+		c.young, c.old = make(map[alert.ID]int64, c.half), c.young
+	}
+	c.young[id] = n
+}

@@ -1,0 +1,43 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// refusedError says that the data will be refused however often it is sent.
+type refusedError struct{ err error }
+
+func (e *refusedError) Error() string   { return e.err.Error() }
+func (e *refusedError) Unwrap() error   { return e.err }
+func (e *refusedError) Permanent() bool { return true }
+
+// errNoPartition is told from a refused row, which has the same code.
+var errNoPartition = errors.New("a partition has gone")
+
+const (
+	checkViolation = "23514"
+
+	classData       = "22" // data exception: no such date, no such character
+	classIntegrity  = "23" // integrity constraint violation
+	classExceedance = "54" // program limit exceeded: too large for what it is
+)
+
+// classify marks what the server refused for its content. All other errors,
+// a serialization failure, a full disk, a shutdown, a lost connection, may pass.
+func classify(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) < 2 {
+		return err
+	}
+	if pg.Code == checkViolation && pg.ConstraintName == "" {
+		return fmt.Errorf("%w: %w", errNoPartition, err) // dropped since we made it
+	}
+	switch pg.Code[:2] {
+	case classData, classIntegrity, classExceedance:
+		return &refusedError{err}
+	}
+	return err
+}

@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"testing"
+
+	"stormdrain/internal/pgtest"
+	"stormdrain/storage"
+	"stormdrain/storage/storagetest"
+)
+
+// databases gives each test a database of its own on one cluster.
+type databases struct {
+	cluster *pgtest.Cluster
+
+	mu   sync.Mutex
+	urls map[string]string // by the name of the test
+}
+
+func newDatabases(t *testing.T) *databases {
+	return &databases{cluster: pgtest.Start(t, pgtest.NoFsync), urls: map[string]string{}}
+}
+
+func (d *databases) url(t *testing.T) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	url, ok := d.urls[t.Name()]
+	if !ok {
+		sum := sha256.Sum256([]byte(t.Name()))
+		url = d.cluster.CreateDatabase("t" + hex.EncodeToString(sum[:8]))
+		d.urls[t.Name()] = url
+	}
+	return url
+}
+
+func (d *databases) open(t *testing.T) *Store {
+	t.Helper()
+	cfg := DefaultConfig()
+	cfg.URL = d.url(t)
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	storagetest.Exercise(t, func(t *testing.T) storage.Store { return d.open(t) })
+}
+
+var _ = context.Background

@@ -1,0 +1,161 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"stormdrain/internal/alert"
+	"stormdrain/storage"
+)
+
+// Write implements storage.Store.
+func (s *Store) Write(ctx context.Context, b *alert.Batch) error { return s.store(ctx, b, true) }
+
+// Try implements storage.Store. Empty partitions and unused numbers may stay
+// behind; nobody sees either.
+func (s *Store) Try(ctx context.Context, b *alert.Batch) error { return s.store(ctx, b, false) }
+
+func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
+	if err := checkTimes(b); err != nil {
+		return err
+	}
+	c, err := s.pool.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.pool.release(c)
+	if err := s.partitions.ensure(ctx, c, b.Deliveries); err != nil {
+		return err
+	}
+	t := &transaction{c: c, b: b, numbers: make([]int64, len(b.Entries))}
+	t.unknown = s.numbers.lookup(b.Entries, t.numbers)
+	if err := t.fill(ctx); err != nil {
+		rollback(ctx, c)
+		if err = classify(err); errors.Is(err, errNoPartition) {
+			s.partitions.forget()
+		}
+		return err
+	}
+	if !commit {
+		rollback(ctx, c)
+		return nil
+	}
+	if err := commitNow(ctx, c); err != nil {
+		return err
+	}
+	s.numbers.add(b.Entries, t.numbers, t.unknown)
+	return nil
+}
+
+// commitNow never says permanent: when the connection breaks here, the rows may
+// be stored.
+func commitNow(ctx context.Context, c *conn) error {
+	results, err := c.Exec(ctx, `COMMIT`).ReadAll()
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	// The server answers ROLLBACK to the COMMIT of a transaction that failed.
+	if len(results) != 1 || results[0].CommandTag.String() != "COMMIT" {
+		return errors.New("commit: the server rolled back")
+	}
+	return nil
+}
+
+// checkTimes refuses times that the tables cannot hold, before the arithmetic
+// on them overflows.
+func checkTimes(b *alert.Batch) error {
+	bad := func(micros int64) bool { return micros < storage.FirstTime || micros > storage.LastTime }
+	for i := range b.Deliveries {
+		if d := &b.Deliveries[i]; bad(d.ReceivedAt) {
+			return &refusedError{fmt.Errorf("delivery %d: received_at %d µs is outside the years 0 to 9999", d.Seq, d.ReceivedAt)}
+		}
+	}
+	for i := range b.Events {
+		e := &b.Events[i]
+		if bad(e.StartsAt.Micros) || !e.EndsAt.IsNone() && bad(e.EndsAt.Micros) {
+			return &refusedError{fmt.Errorf("delivery %d, alert %d: starts_at %d µs or ends_at %d µs is outside the years 0 to 9999",
+				b.Deliveries[e.Delivery].Seq, e.Index, e.StartsAt.Micros, e.EndsAt.Micros)}
+		}
+	}
+	return nil
+}
+
+// transaction is one batch on its way into the tables.
+type transaction struct {
+	c *conn
+	b *alert.Batch
+
+	journal int32   // its number
+	numbers []int64 // of b.Entries
+	unknown []int32 // indexes of the entries that were not in the cache
+}
+
+// fill does everything but the commit.
+func (t *transaction) fill(ctx context.Context) error {
+	missing, err := t.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.insertMissing(ctx, missing); err != nil {
+		return err
+	}
+	if len(t.b.Deliveries) > 0 {
+		if err := t.copyRows(ctx, copyDeliveries, t.deliveryRows()); err != nil {
+			return t.describe(err, "deliveries")
+		}
+	}
+	if len(t.b.Events) > 0 {
+		if err := t.copyRows(ctx, copyEvents, t.eventRows()); err != nil {
+			return t.describe(err, "events")
+		}
+	}
+	return nil
+}
+
+func (t *transaction) describe(err error, table string) error {
+	return fmt.Errorf("copy %d deliveries with %d events, positions %d to %d, into %s: %w",
+		len(t.b.Deliveries), len(t.b.Events), t.b.From, t.b.To, table, err)
+}
+
+// begin opens the transaction, moves the position and looks the unknown entries
+// up, in one round trip. Moving the position first makes a batch that comes
+// twice cheap, and a second writer of the journal wait. It returns the indexes
+// of the entries that are not in the tables.
+func (t *transaction) begin(ctx context.Context) (missing []int32, err error) {
+	var move arguments
+	sql := `UPDATE journals SET position = ` + move.int8(int64(t.b.To)) +
+		` WHERE id = ` + move.uuid(t.b.Journal) + ` AND position = ` + move.int8(int64(t.b.From)) + ` RETURNING number`
+	batch := &pgconn.Batch{}
+	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
+	batch.ExecParams(sql, move.values, move.oids, allBinary(), allBinary())
+	lookup := newLookup(t.b.Entries, t.unknown)
+	lookup.ask(batch)
+
+	answers := t.c.ExecBatch(ctx, batch)
+	defer func() {
+		if closeErr := answers.Close(); closeErr != nil {
+			err = closeErr
+		}
+	}()
+	for i := 0; answers.NextResult(); i++ {
+		rr := answers.ResultReader()
+		switch i {
+		case 0:
+			_, err = rr.Close()
+		case 1:
+			err = readRows(rr, func(v row) error { t.journal = v.int4(0); return nil })
+		default:
+			err = lookup.read(rr)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if t.journal == 0 {
+		return nil, fmt.Errorf("journal %x from %d to %d: %w", t.b.Journal, t.b.From, t.b.To, storage.ErrPosition)
+	}
+	return lookup.resolve(t.numbers), nil
+}

@@ -1,0 +1,50 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	_ "embed" // the SQL below
+	"fmt"
+)
+
+//go:embed schema.sql
+var schemaSQL string
+
+//go:embed views.sql
+var viewsSQL string
+
+// schemaVersion counts the migrations, and is what PRAGMA user_version says
+// once all of them have run.
+const schemaVersion = 1
+
+// migrate brings the tables up to date, in one transaction: a crash leaves the
+// old ones. Processes that start together take turns.
+func migrate(c *conn) error {
+	ctx := context.Background()
+	if v, err := version(ctx, c); err != nil || v == schemaVersion {
+		return err
+	}
+	return c.transaction(ctx, true, func() error {
+		v, err := version(ctx, c)
+		if err != nil || v == schemaVersion {
+			return err
+		}
+		if v > schemaVersion {
+			return fmt.Errorf("its schema has version %d and this program knows up to %d: use a newer stormdrain", v, schemaVersion)
+		}
+		for _, text := range []string{schemaSQL, viewsSQL, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)} {
+			if err := c.script(ctx, text); err != nil {
+				return fmt.Errorf("migrate from version %d: %w", v, err)
+			}
+		}
+		return nil
+	})
+}
+
+func version(ctx context.Context, c *conn) (v int64, err error) {
+	err = c.query(ctx, `PRAGMA user_version`, func(row []driver.Value) error {
+		v = row[0].(int64)
+		return nil
+	})
+	return v, err
+}

@@ -1,0 +1,185 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"stormdrain/internal/alert"
+)
+
+func everything() *alert.Query { return &alert.Query{From: math.MinInt64, To: math.MaxInt64} }
+
+func matching(tb testing.TB, filter string) *alert.Query {
+	tb.Helper()
+	q := everything()
+	var err error
+	if q.Matchers, err = alert.ParseMatchers(filter); err != nil {
+		tb.Fatal(err)
+	}
+	return q
+}
+
+// keys returns what q finds, and fails when the order is wrong.
+func keys(tb testing.TB, s *Store, q *alert.Query) (out []alert.Cursor) {
+	tb.Helper()
+	err := s.Events(context.Background(), q, func(e *alert.Stored) error {
+		k := e.Cursor()
+		if n := len(out); n > 0 {
+			p := out[n-1]
+			if p.ReceivedAt < k.ReceivedAt || p.ReceivedAt == k.ReceivedAt && (p.Delivery < k.Delivery || p.Delivery == k.Delivery && p.Index <= k.Index) {
+				tb.Fatalf("%v comes after %v", k, p)
+			}
+		}
+		out = append(out, k)
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// What is in the index and what still waits for it must make one sequence, in
+// which two journals that were written in turn mix.
+func TestIndexAndTailsAreOne(t *testing.T) {
+	t.Parallel()
+	s := open(t, temporary(t))
+	one, two := newFeed(1, 100, 10), newFeed(2, 100, 7)
+	total := 0
+	for _, f := range []*feed{one, two} {
+		mustPosition(t, s, f.journal)
+	}
+	for i := range 9 {
+		mustWrite(t, s, one.batch(indexEvery/4))
+		mustWrite(t, s, two.batch(1000))
+		total += indexEvery/4 + 1000
+		if i == 4 {
+			if n := count(t, s, `SELECT count(*) FROM events_by_set`); n != indexEvery {
+				t.Fatalf("%d events in the index, want %d", n, indexEvery)
+			}
+		}
+	}
+	all := keys(t, s, everything())
+	if len(all) != total {
+		t.Fatalf("%d events in all, want %d", len(all), total)
+	}
+	if got := keys(t, s, matching(t, `severity=~"critical|warning"`)); fmt.Sprint(got) != fmt.Sprint(all) {
+		t.Fatalf("%d events by label set, want the same %d", len(got), len(all))
+	}
+	sum := 0
+	for i := range 100 {
+		found := keys(t, s, matching(t, fmt.Sprintf(`{alertname="DiskFull%d",instance="node-%06d.example.com:9100"}`, i%50, i)))
+		q := matching(t, fmt.Sprintf(`instance="node-%06d.example.com:9100"`, i))
+		q.Limit = 3
+		if first := keys(t, s, q); fmt.Sprint(first) != fmt.Sprint(found[:3]) {
+			t.Fatalf("set %d: the first are %v, want %v", i, first, found[:3])
+		}
+		sum += len(found)
+	}
+	if sum != total {
+		t.Fatalf("%d events over all label sets, want %d", sum, total)
+	}
+	for status := range alert.Resolved + 1 {
+		q := matching(t, `job="node"`)
+		q.Status = &status
+		sum -= len(keys(t, s, q))
+	}
+	if sum != 0 {
+		t.Fatalf("by status %d events fewer than without", sum)
+	}
+}
+
+// A journal that is given up leaves nothing that every later query would have
+// to scan.
+func TestNewJournalIndexesTheOld(t *testing.T) {
+	t.Parallel()
+	s := open(t, temporary(t))
+	f := newFeed(1, 10, 10)
+	mustPosition(t, s, f.journal)
+	mustWrite(t, s, f.batch(500))
+	mustPosition(t, s, alert.ID{9})
+	if n := count(t, s, `SELECT count(*) FROM events_by_set`); n != 500 {
+		t.Fatalf("%d events in the index, want 500", n)
+	}
+	if n := count(t, s, `SELECT sum(unindexed) FROM journals`); n != 0 {
+		t.Fatalf("%d events wait for the index", n)
+	}
+	mustWrite(t, s, f.batch(500))
+	if n := len(keys(t, s, matching(t, `job="node"`))); n != 1000 {
+		t.Fatalf("%d events, want 1000", n)
+	}
+}
+
+// Each reading query must walk an index, or it gets slower for ever.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s := open(t, temporary(t))
+	plan := func(sql string, want ...string) {
+		t.Helper()
+		var lines []string
+		err := s.reading(context.Background(), func(c *conn) error {
+			return c.query(context.Background(), `EXPLAIN QUERY PLAN `+sql, func(row []driver.Value) error {
+				lines = append(lines, row[3].(string))
+				return nil
+			}, make([]driver.Value, strings.Count(sql, "?"))...)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(lines, "\n")
+		for _, w := range want {
+			if !strings.Contains(got, w) {
+				t.Errorf("plan of %s:\n%s\nlacks %s", sql, got, w)
+			}
+		}
+		if strings.Contains(got, "TEMP B-TREE") {
+			t.Errorf("plan of %s sorts:\n%s", sql, got)
+		}
+	}
+	plan(`SELECT d.source FROM deliveries d WHERE d.received_at = ? AND d.id <= ? ORDER BY d.received_at DESC, d.id DESC LIMIT ?`,
+		"USING INDEX deliveries_time (received_at=? AND rowid<?)")
+	plan(`SELECT d.source FROM deliveries d WHERE d.received_at >= ? AND d.received_at < ? ORDER BY d.received_at DESC, d.id DESC LIMIT ?`,
+		"USING INDEX deliveries_time (received_at>? AND received_at<?)")
+	plan(fillSQL, "SEARCH s USING PRIMARY KEY (label_set=? AND received_at>? AND (received_at,delivery,ord)<(?,?,?))",
+		"SEARCH e USING PRIMARY KEY (delivery=? AND ord=?)")
+	plan(deliverySQL, "SEARCH e USING PRIMARY KEY (delivery=? AND ord<?)")
+}
+
+func TestWritesGoOnWhileYieldRuns(t *testing.T) {
+	t.Parallel()
+	path := temporary(t)
+	s := open(t, path)
+	f := newFeed(1, 2000, 10)
+	mustPosition(t, s, f.journal)
+	for range 4 {
+		mustWrite(t, s, f.batch(5000))
+	}
+	// While an export of everything that was there goes on, more is written
+	// than the log may hold.
+	seen, writes := 0, 0
+	err := s.Events(context.Background(), everything(), func(e *alert.Stored) error {
+		if seen++; seen%400 == 0 {
+			mustWrite(t, s, f.batch(5000))
+			writes++
+		}
+		return nil
+	})
+	if err != nil || seen != 20000 {
+		t.Fatalf("%d events, %v", seen, err)
+	}
+	info, err := os.Stat(path + "-wal")
+	if err != nil || info.Size() > walAlarm {
+		t.Fatalf("log of %d bytes after %d writes, %v", info.Size(), writes, err)
+	}
+	t.Logf("%d writes, log of %d MB", writes, info.Size()>>20)
+	stop := errors.New("enough")
+	if err := s.Events(context.Background(), everything(), func(*alert.Stored) error { return stop }); err != stop {
+		t.Fatalf("yield's error came back as %v", err)
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stormdrain/internal/obs"
+	"stormdrain/pipeline"
+	"stormdrain/server"
+	"stormdrain/storage"
+	"stormdrain/storage/journal"
+	"stormdrain/storage/postgres"
+	"stormdrain/storage/sqlite"
+	"stormdrain/tuning"
+)
+
+// openStore opens the store that the configuration names. Neither needs to be
+// reachable: what comes in meanwhile waits in the journal.
+func openStore(cfg *Config) (s storage.Store, kind string, err error) {
+	url := cfg.Storage.URL
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		s, err = postgres.New(postgres.Config{
+			URL:      url,
+			MaxConns: cfg.Database.MaxConnections, MinConns: cfg.Database.MinConnections,
+			MaxConnLifetime: cfg.Database.MaxConnLifetime, MaxConnIdleTime: cfg.Database.MaxConnIdleTime,
+		})
+		return s, "postgres", err
+	}
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		path = filepath.Join(cfg.Data.Dir, "stormdrain.db")
+	}
+	s, err = sqlite.New(sqlite.Config{Path: path})
+	return s, "sqlite", err
+}
+
+func openJournal(cfg *Config, m *obs.Metrics, log zerolog.Logger) (*journal.Journal, error) {
+	jc := journal.DefaultConfig()
+	jc.Dir = filepath.Join(cfg.Data.Dir, "journal")
+	jc.SegmentBytes, jc.MaxBytes = cfg.Journal.SegmentBytes, cfg.Journal.MaxBytes
+	jc.WaitTimeout = cfg.Webhook.RequestTimeout * 7 / 8 // it may be off by an eighth
+	jc.Observer = journal.Observer{
+		Synced: func(d time.Duration) { m.JournalFsync.Observe(d.Seconds()) },
+		TornTail: func(segment uint64, bytes int64) {
+			m.JournalTornTails.Inc()
+			log.Warn().Uint64("segment", segment).Int64("bytes", bytes).
+				Msg("the journal's end was torn by a crash and has been cut; nothing in it was acknowledged")
+		},
+		Damaged: func(segment uint64, kept string, err error) {
+			m.JournalDamaged.Inc()
+			log.Error().Err(err).Uint64("segment", segment).Str("copy", kept).
+				Msg("a segment of the journal is damaged; reading goes on behind the bad bytes")
+		},
+		Failed: func(err *journal.SegmentError) {
+			m.JournalFailedSegments.Inc()
+			log.Error().Err(err).Msg("a segment of the journal failed and is not written again; its senders get 503")
+		},
+	}
+	return journal.Open(jc)
+}
+
+func pipelineConfig(cfg *Config) pipeline.Config {
+	pc := pipeline.DefaultConfig()
+	pc.Ack = pipeline.Ack(cfg.Journal.Ack)
+	pc.MaxAlerts, pc.RequestTimeout = cfg.Webhook.MaxAlertsPerRequest, cfg.Webhook.RequestTimeout
+	pc.InternMaxBytes, pc.BodyCacheBytes = cfg.Pipeline.InternMaxBytes, cfg.Pipeline.BodyCacheBytes
+	pc.RingSize, pc.Workers = cfg.Pipeline.RingSize, cfg.App.MaxWorkers
+	pc.BatchRows, pc.FlushInterval = cfg.Storage.BatchRows, cfg.Storage.FlushInterval
+	pc.WriteTimeout = cfg.App.WorkerTimeout
+	return pc
+}
+
+// observer writes what the pipeline does to the metrics. Label values are
+// looked up when they are rare, and once when they are not.
+type observer struct {
+	m     *obs.Metrics
+	flush interface{ Observe(float64) }
+}
+
+func newObserver(m *obs.Metrics, store string) *observer {
+	return &observer{m: m, flush: m.StoreFlush.WithLabelValues(store)}
+}
+
+func (o *observer) AlertsReceived(n int) { o.m.AlertsReceived.Add(float64(n)) }
+
+func (o *observer) AlertsStored(stored, replayed int) {
+	o.m.AlertsStored.Add(float64(stored))
+	o.m.AlertsReplayed.Add(float64(replayed))
+}
+
+func (o *observer) AlertsQuarantined(reason string, n int) {
+	o.m.AlertsQuarantined.WithLabelValues(reason).Add(float64(n))
+}
+
+func (o *observer) BodyQuarantined(reason string) {
+	o.m.BodiesQuarantined.WithLabelValues(reason).Inc()
+}
+
+func (o *observer) Flushed(d time.Duration, rows int) {
+	o.flush.Observe(d.Seconds())
+	o.m.StoreFlushRows.Observe(float64(rows))
+}
+
+func (o *observer) StoreUp(up bool) {
+	if up {
+		o.m.StoreUp.Set(1)
+	} else {
+		o.m.StoreUp.Set(0)
+	}
+}
+
+// registerGauges adds what is only known elsewhere and read when somebody scrapes.
+func registerGauges(m *obs.Metrics, j *journal.Journal, p *pipeline.Pipeline) {
+	m.Gauge("journal_backlog_bytes", "Bytes in the journal that are not in the store yet.", nil,
+		func() float64 { return float64(j.Stats().BacklogBytes) })
+	m.Gauge("journal_backlog_deliveries", "Deliveries in the journal that are not in the store yet.", nil,
+		func() float64 { return float64(j.Stats().BacklogFrames) })
+	m.Gauge("journal_oldest_seconds", "Age of the oldest delivery that is not in the store yet; 0 without one.", nil,
+		func() float64 {
+			if at := j.Stats().OldestReceivedAt; !at.IsZero() {
+				return max(0, time.Since(at).Seconds())
+			}
+			return 0
+		})
+	m.Gauge("journal_bytes", "Bytes of the journal on the disk.", nil, func() float64 { return float64(j.Stats().TotalBytes) })
+	for _, kind := range pipeline.InternKinds() {
+		m.Gauge("intern_entries", "Sets that are known, by what they are.", map[string]string{"kind": kind},
+			func() float64 { return float64(p.InternStats().Entries[kind]) })
+	}
+	m.Gauge("intern_bytes", "Memory of the table of known sets.", nil, func() float64 { return float64(p.InternStats().Bytes) })
+	m.Counter("intern_hits_total", "Sets that were known when they came.", nil, func() float64 { return float64(p.InternStats().Hits) })
+	m.Counter("intern_misses_total", "Sets that were new when they came.", nil, func() float64 { return float64(p.InternStats().Misses) })
+}
+
+func serverConfig(cfg *Config) server.Config {
+	return server.Config{
+		Listen:      cfg.Server.Listen,
+		ReadTimeout: cfg.Server.ReadTimeout, WriteTimeout: cfg.Server.WriteTimeout, IdleTimeout: cfg.Server.IdleTimeout,
+		MaxConnections: cfg.Server.MaxConnections,
+		MaxRequestSize: int(cfg.Webhook.MaxRequestSize), RequestTimeout: cfg.Webhook.RequestTimeout,
+		InFlightMaxBytes: cfg.Pipeline.InFlightMaxBytes,
+	}
+}
+
+func tuningConfig(cfg *Config) tuning.Config {
+	return tuning.Config{
+		GOMAXPROCS: cfg.Tuning.GOMAXPROCS, GOGC: cfg.Tuning.GOGC,
+		MemoryLimit: cfg.Tuning.MemoryLimit, NoFile: cfg.Tuning.NoFile,
+	}
+}
