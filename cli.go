@@ -52,7 +52,8 @@ func parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 	return cfg, commandServe, exitOK
 }
 
-// complain writes one line for each mistake, whatever it quotes.
+// complain writes one line for each mistake, whatever it quotes: also what a
+// driver says about a URL that it cannot read.
 func complain(w io.Writer, errs ...error) {
 	for _, err := range errs {
 		line := strings.Map(func(r rune) rune {
@@ -63,7 +64,7 @@ func complain(w io.Writer, errs ...error) {
 				return unicode.ReplacementChar
 			}
 			return r
-		}, err.Error())
+		}, redact(err.Error()))
 		fmt.Fprintln(w, "stormdrain: "+line)
 	}
 }
@@ -125,10 +126,9 @@ func (c *commandLine) parse(args []string) (command string, err error) {
 	return ctx.Command(), nil
 }
 
-// usageError adds what to do to kong's message. The message may quote any
-// argument, and people mistype the one with the password as well.
+// usageError adds what to do to kong's message.
 func usageError(err error) error {
-	message := redact(err.Error())
+	message := err.Error()
 	if len(message) > longMessage {
 		message, _, _ = strings.Cut(message, ", did you mean") // of everything, which --help says better
 	}

@@ -150,11 +150,11 @@ func checkPrecedence(t *testing.T, s *setting, values [3]string) {
 			}
 		}
 		var wantCfg Config
-		want := find(settingsOf(&wantCfg), s.key)
+		want := byKey(settingsOf(&wantCfg), s.key)
 		if err := want.set([]string{wanted}, ""); err != nil {
 			t.Fatal(err)
 		}
-		if got := find(settings, s.key).target.Interface(); !reflect.DeepEqual(got, want.target.Interface()) {
+		if got := byKey(settings, s.key).target.Interface(); !reflect.DeepEqual(got, want.target.Interface()) {
 			t.Errorf("got %v, want %v", got, want.target.Interface())
 		}
 		for _, other := range settings {
@@ -178,23 +178,14 @@ func checkPrecedence(t *testing.T, s *setting, values [3]string) {
 	set(values[2], env, []string{file, flag})
 }
 
-func find(settings []*setting, key string) *setting {
-	for _, s := range settings {
-		if s.key == key {
-			return s
-		}
-	}
-	return nil
-}
-
 func TestNames(t *testing.T) {
 	t.Parallel()
 	var cfg Config
 	settings := settingsOf(&cfg)
 	f := func(key, flag, env string) {
 		t.Helper()
-		s := find(settings, key)
-		if s == nil || s.flag != flag || s.env != env {
+		s := byKey(settings, key)
+		if s.flag != flag || s.env != env {
 			t.Errorf("%s: %+v", key, s)
 		}
 	}

@@ -42,7 +42,7 @@ type configFile struct {
 func readConfigFile(path string, settings []*setting) (map[string]fileValue, []error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil, []error{fmt.Errorf("config.file: %s", redact(err.Error()))}
+		return nil, []error{fmt.Errorf("config.file: %w", err)}
 	}
 	f := newConfigFile(path, settings)
 	f.read(content)
@@ -73,7 +73,7 @@ func (f *configFile) read(content []byte) {
 	case errors.Is(err, io.EOF):
 		return // empty, or nothing but comments
 	case err != nil:
-		f.errs = append(f.errs, fmt.Errorf("config.file: %s: %s", f.path, redact(err.Error())))
+		f.errs = append(f.errs, fmt.Errorf("config.file: %s: %w", f.path, err))
 		return
 	}
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
@@ -195,7 +195,7 @@ func (f *configFile) suggest(path string) string {
 	names := make([]string, 0, len(f.settings)+len(f.groups))
 	for name, s := range f.settings {
 		names = append(names, name)
-		if strings.HasPrefix(s.flag, path+".") {
+		if flagOf(name) != s.flag && strings.HasPrefix(s.flag, path+".") {
 			return "; did you mean " + name + "?"
 		}
 	}
@@ -224,7 +224,7 @@ func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!
 func quoteOdd(path string) string {
 	plain := path != "" && strings.IndexFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f }) < 0
 	if plain && len(path) <= 100 {
-		return redact(path)
+		return path
 	}
-	return quoteValue(redact(path))
+	return quoteValue(redact(path)) // before it is cut
 }

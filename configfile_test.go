@@ -77,6 +77,7 @@ func TestYAMLRefused(t *testing.T) {
 	f("journal: {max-bytes: 1}", "did you mean journal.max_bytes?")
 	f("journal: {maxBytes: 1}", "did you mean journal.max_bytes?")
 	f("server: {request_timeout: 1s}", "did you mean webhook.request_timeout?")
+	f("rate-limit: {burst: 0}", "did you mean rate_limit?")
 	f("jurnal: {ack: fsync}", "did you mean journal?")
 	f("web: {listen_address: ':1'}", "did you mean server.listen?")
 	f("server: {listen_address: ':1'}", "did you mean server.listen?")

@@ -42,7 +42,7 @@ func redactParameters(s string) string {
 			name = m[1]
 		}
 		name = strings.ToLower(name)
-		if m[3] == "" || !strings.HasSuffix(name, "password") && !strings.HasSuffix(name, "passwd") {
+		if m[3] == "" || strings.HasPrefix(m[3], hidden) || !strings.HasSuffix(name, "password") && !strings.HasSuffix(name, "passwd") {
 			return pair
 		}
 		return m[1] + m[2] + hidden

@@ -65,7 +65,7 @@ func newSetting(group string, tag reflect.StructTag, target reflect.Value) *sett
 		target:      target,
 	}
 	if s.flag == "" {
-		s.flag = strings.ReplaceAll(s.key, "_", "-")
+		s.flag = flagOf(s.key)
 	}
 	s.env = "STORMDRAIN_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.flag))
 	if list := tag.Get("oneof"); list != "" {
@@ -77,6 +77,9 @@ func newSetting(group string, tag reflect.StructTag, target reflect.Value) *sett
 	s.fallback = target.Interface()
 	return s
 }
+
+// flagOf is the rule by which a key becomes a flag; server.listen has its own.
+func flagOf(key string) string { return strings.ReplaceAll(key, "_", "-") }
 
 // isList reports whether the setting can be given more than once.
 func (s *setting) isList() bool { return s.target.Kind() == reflect.Slice }
@@ -251,7 +254,7 @@ func (s *setting) accepts() string {
 	case "address":
 		return "host:port or :port with a port from 0 to 65535, at least one, none of them twice"
 	case "store":
-		return "nothing (SQLite in data.dir), sqlite:PATH or postgres://user@host/database"
+		return "nothing (SQLite in data.dir), sqlite:PATH or postgres://HOST/DATABASE"
 	case "path":
 		return "the path of a folder"
 	}

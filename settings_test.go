@@ -105,11 +105,7 @@ func TestNotBuilt(t *testing.T) {
 	t.Parallel()
 	for _, u := range notBuilt() {
 		var cfg Config
-		s := find(settingsOf(&cfg), u.key)
-		if s == nil {
-			t.Errorf("%s is no key", u.key)
-			continue
-		}
+		s := byKey(settingsOf(&cfg), u.key)
 		refused(t, []string{"--" + s.flag + "=" + samples(s)[0]}, s.key, s.flag, "not built into this version; remove the key, or ")
 		if got := invoke(nil, "--"+s.flag+"="+s.standard); got.code != 0 {
 			t.Errorf("%s at its default: %s", u.key, got.stderr)
@@ -125,14 +121,19 @@ func TestContradictions(t *testing.T) {
 	refused(t, []string{"--journal.segment-bytes=1GiB", "--journal.max-bytes=1MiB"},
 		"journal.segment_bytes: 1GiB (--journal.segment-bytes) is more than journal.max_bytes: 1MiB (--journal.max-bytes)")
 	refused(t, []string{"--database.min-connections=5", "--database.max-connections=3"}, "database.min_connections: 5", "database.max_connections: 3")
-	refused(t, []string{"--webhook.max-request-size=2MiB", "--pipeline.in-flight-max-bytes=1MiB"}, "webhook.max_request_size: 2MiB",
-		"pipeline.in_flight_max_bytes: 1MiB")
+	refused(t, []string{"--webhook.max-request-size=128MiB", "--pipeline.in-flight-max-bytes=256MiB"},
+		"pipeline.in_flight_max_bytes: 256MiB (--pipeline.in-flight-max-bytes) is too small for webhook.max_request_size: 128MiB", "want at least ")
+	refused(t, []string{"--pipeline.in-flight-max-bytes=1MiB"}, "pipeline.in_flight_max_bytes: 1MiB", "is too small for webhook.max_request_size: 32MiB;")
 
 	f := func(want func(*Config) bool, note string, args ...string) {
 		t.Helper()
 		got := invoke(nil, args...)
 		if got.code != 0 || !want(&got.cfg) || !reflect.DeepEqual(got.cfg.Adjusted, []string{note}) {
 			t.Errorf("%v: %+v", args, got)
+		}
+		sc := serverConfig(&got.cfg)
+		if err := sc.Validate(); err != nil {
+			t.Errorf("%v: %v", args, err)
 		}
 	}
 	f(func(c *Config) bool { return c.Journal.SegmentBytes == 4<<20 }, "journal.segment_bytes is 4MiB because journal.max_bytes is 16MiB",
@@ -141,10 +142,10 @@ func TestContradictions(t *testing.T) {
 		"--journal.segment-bytes=16GiB")
 	f(func(c *Config) bool { return c.Database.MinConnections == 1 }, "database.min_connections is 1 because database.max_connections is 1",
 		"--database.max-connections=1")
-	f(func(c *Config) bool { return c.Webhook.MaxRequestSize == 1<<20 }, "webhook.max_request_size is 1MiB because pipeline.in_flight_max_bytes is 1MiB",
-		"--pipeline.in-flight-max-bytes=1MiB")
-	f(func(c *Config) bool { return c.Pipeline.InFlightMaxBytes == 1<<29 },
-		"pipeline.in_flight_max_bytes is 512MiB because webhook.max_request_size is 512MiB", "--webhook.max-request-size=512MiB")
+	f(func(c *Config) bool { return c.Webhook.MaxRequestSize == 3967<<10 },
+		"webhook.max_request_size is 3967KiB because pipeline.in_flight_max_bytes is 16MiB", "--pipeline.in-flight-max-bytes=16MiB")
+	f(func(c *Config) bool { return c.Pipeline.InFlightMaxBytes == 265<<20 },
+		"pipeline.in_flight_max_bytes is 265MiB because webhook.max_request_size is 128MiB", "--webhook.max-request-size=128MiB")
 }
 
 // TestForeignVariables: what Kubernetes puts next to a service of our name is

@@ -130,8 +130,21 @@ func (p *Pipeline) Ingest(r alert.Request) (int, error) {
 		}
 		return 0, err
 	}
+	if p.cfg.Ack == AckMemory {
+		p.noteAccepted(seq)
+	}
 	p.observer.AlertsReceived(n)
 	return n, nil
+}
+
+// noteAccepted remembers the highest position that Close has to wait for.
+func (p *Pipeline) noteAccepted(seq uint64) {
+	for {
+		last := p.accepted.Load()
+		if seq <= last || p.accepted.CompareAndSwap(last, seq) {
+			return
+		}
+	}
 }
 
 // refuse keeps the body before the sender is told.

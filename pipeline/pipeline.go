@@ -130,6 +130,8 @@ type Pipeline struct {
 	ingestions sync.Pool
 
 	stored         watermark
+	accepted       atomic.Uint64 // the last position given out without waiting for the disk
+	setback        chan struct{} // one message: an attempt to store has failed
 	unanswered     seqSet
 	storeUp        atomic.Bool
 	storeNeverSeen atomic.Bool
@@ -151,7 +153,7 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 	p := &Pipeline{
 		journal: j, storer: w, quarantine: q, observer: o, log: log, cfg: cfg,
 		table: newInternTable(cfg.InternMaxBytes), bodies: newBodyCache(cfg.BodyCacheBytes),
-		storingDone: make(chan struct{}),
+		setback: make(chan struct{}, 1), storingDone: make(chan struct{}),
 	}
 	p.ingestions.New = func() any {
 		return &ingestion{decoder: decoder{table: p.table, maxAlerts: p.cfg.MaxAlerts}}
@@ -176,19 +178,42 @@ func (p *Pipeline) Ready() error {
 	return p.journal.Ready()
 }
 
-// Close stores what is durable as long as ctx and the store allow, and stops
+// giveUpAfter is how many attempts to store may fail during Close.
+const giveUpAfter = 3
+
+// Close stores what was taken in as long as ctx and the store allow, and stops
 // the storing half. Nobody may call Ingest any more. What is left is in the
 // journal. It may be called twice.
 func (p *Pipeline) Close(ctx context.Context) error {
-	var err error
-	if target := p.journal.Durable(); p.storeUp.Load() {
-		if werr := p.stored.waitContext(ctx, target); werr != nil {
-			err = fmt.Errorf("stored up to %d of %d, the rest waits in the journal: %w", p.stored.at(), target, werr)
-		}
-	}
+	err := p.handOn(ctx, max(p.journal.Durable(), p.accepted.Load()))
 	p.stop()
 	<-p.storingDone
 	return err
+}
+
+// handOn waits until everything up to target is stored.
+func (p *Pipeline) handOn(ctx context.Context, target uint64) error {
+	for failed := 0; ; {
+		at, changed := p.stored.look()
+		if at >= target {
+			return nil
+		}
+		var err error
+		select {
+		case <-changed:
+			continue
+		case <-p.setback:
+			if failed++; failed < giveUpAfter {
+				continue
+			}
+			err = errors.New("the store is down")
+		case <-p.storingDone: // closed before
+			err = context.Canceled
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		return fmt.Errorf("stored up to %d of %d, the rest waits in the journal: %w", at, target, err)
+	}
 }
 
 // InternStats are read when metrics are scraped.

@@ -202,6 +202,10 @@ func (p *Pipeline) storeIsUp() {
 }
 
 func (p *Pipeline) storeIsDown(err error) {
+	select {
+	case p.setback <- struct{}{}:
+	default:
+	}
 	if p.storeUp.Swap(false) || p.storeNeverSeen.Swap(false) {
 		p.observer.StoreUp(false)
 		p.log.Warn().Err(err).Msg("the store does not take alerts; they wait in the journal, and ingest goes on")

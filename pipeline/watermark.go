@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -15,10 +14,11 @@ type watermark struct {
 	changed chan struct{} // closed, and made anew, by advance
 }
 
-func (w *watermark) at() uint64 {
+// look returns the position, and what is closed when it changes.
+func (w *watermark) look() (pos uint64, changed <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.pos
+	return w.pos, w.changed
 }
 
 func (w *watermark) advance(pos uint64) {
@@ -29,27 +29,19 @@ func (w *watermark) advance(pos uint64) {
 	w.changed = make(chan struct{})
 }
 
+// wait returns nil when everything up to pos is stored.
 func (w *watermark) wait(pos uint64, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	if err := w.waitContext(ctx, pos); err != nil {
-		return fmt.Errorf("not committed in the store within %v; send again", timeout)
-	}
-	return nil
-}
-
-func (w *watermark) waitContext(ctx context.Context, pos uint64) error {
+	late := time.NewTimer(timeout)
+	defer late.Stop()
 	for {
-		w.mu.Lock()
-		reached, changed := w.pos >= pos, w.changed
-		w.mu.Unlock()
-		if reached {
+		at, changed := w.look()
+		if at >= pos {
 			return nil
 		}
 		select {
 		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-late.C:
+			return fmt.Errorf("not committed in the store within %v; send again", timeout)
 		}
 	}
 }

@@ -191,7 +191,7 @@ func (s *Server) close(ctx context.Context) error {
 		l.Close()
 	}
 	err := s.http.ShutdownWithContext(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, net.ErrClosed) { // a listener that had failed is closed already
 		s.stopReading()
 		s.conns.cutAll()
 		return fmt.Errorf("close server: %w", err)

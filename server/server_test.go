@@ -122,6 +122,7 @@ type reply struct {
 	code   int
 	header http.Header
 	body   string
+	close  bool // the server will close the connection
 	err    error
 }
 
@@ -133,7 +134,7 @@ func read(r *bufio.Reader, method string) reply {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	return reply{resp.StatusCode, resp.Header, string(body), err}
+	return reply{resp.StatusCode, resp.Header, string(body), resp.Close, err}
 }
 
 // raw sends text over a connection of its own and reads one answer.

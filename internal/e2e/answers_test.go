@@ -3,8 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -56,34 +54,6 @@ func TestAnswers(t *testing.T) {
 	f("GET", "/api/v1/events?filter=%7B", nil, 400)
 	f("GET", "/api/v1/events?from=never", nil, 400)
 	f("POST", "/api/v1/events", nil, 405)
-}
-
-// TestAuthentication checks that a bearer token guards all but the probes.
-func TestAuthentication(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("let-me-in\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := startProgram(t, "--auth.bearer-token-file="+file)
-	c := p.client()
-	f := func(method, path, token string, want int) {
-		t.Helper()
-		var header []string
-		if token != "" {
-			header = []string{"Authorization", "Bearer " + token}
-		}
-		if got := c.do(method, path, []byte(nastyMessage()), header...); got.code != want {
-			t.Errorf("%s %s with token %q: %d %q, want %d", method, path, token, got.code, got.body, want)
-		}
-	}
-	f("POST", "/webhook", "", 401)
-	f("POST", "/webhook", "guess", 401)
-	f("POST", "/webhook", "let-me-in", 200)
-	f("GET", "/api/v1/events", "", 401)
-	f("GET", "/api/v1/events", "let-me-in", 200)
-	f("GET", "/metrics", "", 401)
-	f("GET", "/-/healthy", "", 200)
-	f("GET", "/-/ready", "", 200)
 }
 
 // TestFilters checks matchers and the other conditions of a query.

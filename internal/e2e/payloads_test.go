@@ -181,7 +181,11 @@ func comparePages(t *testing.T, c *client, events []*event) {
 	t.Helper()
 	var next string
 	for read := 0; ; {
-		got := c.do(http.MethodGet, "/api/v1/events?limit=997&cursor="+url.QueryEscape(next), nil)
+		path := "/api/v1/events?limit=997"
+		if next != "" {
+			path += "&cursor=" + url.QueryEscape(next)
+		}
+		got := c.do(http.MethodGet, path, nil)
 		var page struct {
 			Events []*event `json:"events"`
 			Next   string   `json:"next"`

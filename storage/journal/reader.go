@@ -137,7 +137,7 @@ func (r *Reader) TryNext() (Record, bool, error) {
 // step looks at one more thing in the segment.
 func (r *Reader) step() (Record, bool, error) {
 	if r.done && r.scan.nextSeq >= r.limit {
-		rec, lost := r.leave("frames before the end of a segment")
+		rec, lost := r.leave("frames before the next segment are missing")
 		return rec, lost, nil
 	}
 	f, err := r.scan.next()
@@ -174,7 +174,7 @@ func (r *Reader) report(f found) (Record, bool) {
 	}
 	if from < f.number {
 		r.held, r.holding = f, true
-		return r.lost("frames in damaged bytes", from, f.number-1), true
+		return r.lost("frames in damaged bytes are missing", from, f.number-1), true
 	}
 	return r.frame(f), true
 }
@@ -199,7 +199,7 @@ func (r *Reader) atEnd() (rec Record, lost bool) {
 		r.waiting = true
 		return rec, false
 	}
-	return r.leave("frames at the end of a segment")
+	return r.leave("frames before the next segment are missing")
 }
 
 // gone: the segment was deleted, as all in it is stored, or the journal closed.

@@ -25,6 +25,7 @@ type scanner struct {
 	// small, or larger than the bad bytes before it have room for, is not ours.
 	nextEntry uint64
 	nextSeq   uint64
+	bad       int64 // bytes without a record, so far
 
 	// rescue: bytes that the disk refuses to read become zeros, and so a bad
 	// stretch, instead of an error.
@@ -58,7 +59,7 @@ func (s *scanner) next() (found, error) {
 			s.seek(start) // so that the caller can try again
 			return found{}, err
 		case whole != nil && s.off > start:
-			return found{off: start, bad: s.off - start}, nil
+			return s.badFrom(start), nil
 		case whole != nil:
 			s.step(h)
 			return found{recordHeader: h, off: start, payload: whole[recordLen:]}, nil
@@ -68,7 +69,12 @@ func (s *scanner) next() (found, error) {
 			s.skipToResemblance()
 		}
 	}
-	return found{off: start, bad: s.off - start}, nil
+	return s.badFrom(start), nil
+}
+
+func (s *scanner) badFrom(start int64) found {
+	s.bad += s.off - start
+	return found{off: start, bad: s.off - start}
 }
 
 // peek returns the record at off, or nil. A header with a length but no record
@@ -99,7 +105,7 @@ func (s *scanner) plausible(h recordHeader, badBefore int64) bool {
 	if h.kind == KindEntry {
 		expected = s.nextEntry
 	}
-	return h.number >= expected && h.number-expected <= uint64(badBefore)/recordLen
+	return h.number >= expected && h.number-expected <= uint64(s.bad+badBefore)/recordLen
 }
 
 // step goes past a good record. Its bytes stay where they are until the next need.

@@ -155,3 +155,14 @@ func mustWrite(tb testing.TB, s *Store, b *alert.Batch) {
 		tb.Fatal(err)
 	}
 }
+
+// freshDetails gives every event of b details that never were.
+func (f *feed) freshDetails(b *alert.Batch) *alert.Batch {
+	for i := range b.Events {
+		d := detailsOf(f.next)
+		f.next++
+		b.Events[i].Details = int32(len(b.Entries))
+		b.Entries = append(b.Entries, newEntry(alert.KindDetails, d.Append(nil)))
+	}
+	return b
+}

@@ -32,39 +32,72 @@ func (w *writer) entries(ctx context.Context) error {
 	return nil
 }
 
-// number looks the entry up in its table, then inserts it. The other way round
-// would do with one statement where all entries are new, but would read and
-// decode contents in vain after a restart.
+// number returns the entry's number in the table of its kind. Entries come in
+// swarms: known ones after a restart, new ones when a thousand nodes join or an
+// annotation carries a measured value. So what the last one of the kind was
+// decides what is tried first: an insert in vain costs reading and decoding the
+// content, a look-up in vain costs a quarter of an insert.
 func (w *writer) number(e alert.Entry, id alert.ID) (number int64, err error) {
-	var find string
-	var insert func(id alert.ID, content []byte) (driver.Result, error)
-	switch e.Kind() {
-	case alert.KindLabelSet:
-		find, insert = `SELECT id FROM label_sets WHERE identity = ?`, w.insertLabelSet
-	case alert.KindDetails:
-		find, insert = `SELECT id FROM details WHERE identity = ?`, w.insertDetails
-	case alert.KindEnvelope:
-		find, insert = `SELECT id FROM envelopes WHERE identity = ?`, w.insertEnvelope
-	default:
-		return 0, &refusedError{fmt.Errorf("kind %d is unknown", e.Kind())}
+	kind := e.Kind()
+	if kind < alert.KindLabelSet || kind > alert.KindEnvelope {
+		return 0, &refusedError{fmt.Errorf("kind %d is unknown", kind)}
 	}
 	found := false
-	err = w.c.query(context.Background(), find, func(row []driver.Value) error {
-		number, found = row[0].(int64), true
-		return nil
-	}, id[:])
-	if err != nil || found {
-		return number, err
+	if !w.swarm[kind] {
+		if number, found, err = w.find(kind, id); err != nil || found {
+			return number, err
+		}
 	}
 	content, err := e.Content()
 	if err != nil {
 		return 0, fmt.Errorf("read content: %w", err)
 	}
-	res, err := insert(id, content)
+	number, inserted, err := w.insert(kind, id, content)
 	if err != nil {
 		return 0, err
 	}
-	return res.LastInsertId()
+	w.swarm[kind] = inserted
+	if !inserted {
+		number, _, err = w.find(kind, id)
+	}
+	return number, err
+}
+
+func (w *writer) find(kind alert.EntryKind, id alert.ID) (number int64, found bool, err error) {
+	sql := `SELECT id FROM label_sets WHERE identity = ?`
+	switch kind {
+	case alert.KindDetails:
+		sql = `SELECT id FROM details WHERE identity = ?`
+	case alert.KindEnvelope:
+		sql = `SELECT id FROM envelopes WHERE identity = ?`
+	}
+	err = w.c.query(context.Background(), sql, func(row []driver.Value) error {
+		number, found = row[0].(int64), true
+		return nil
+	}, id[:])
+	return number, found, err
+}
+
+// insert adds an entry; inserted is false when it was there.
+func (w *writer) insert(kind alert.EntryKind, id alert.ID, content []byte) (number int64, inserted bool, err error) {
+	var res driver.Result
+	switch kind {
+	case alert.KindLabelSet:
+		res, err = w.insertLabelSet(id, content)
+	case alert.KindDetails:
+		res, err = w.insertDetails(id, content)
+	default:
+		res, err = w.insertEnvelope(id, content)
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	rows, err := res.RowsAffected()
+	if err != nil || rows == 0 {
+		return 0, false, err
+	}
+	number, err = res.LastInsertId()
+	return number, true, err
 }
 
 func (w *writer) insertLabelSet(id alert.ID, content []byte) (driver.Result, error) {
@@ -73,7 +106,8 @@ func (w *writer) insertLabelSet(id alert.ID, content []byte) (driver.Result, err
 		return nil, &refusedError{err}
 	}
 	return w.c.exec(context.Background(), `
-		INSERT INTO label_sets (identity, fingerprint, alertname, severity, labels) VALUES (?, ?, ?, ?, ?)`,
+		INSERT INTO label_sets (identity, fingerprint, alertname, severity, labels) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (identity) DO NOTHING`,
 		id[:], int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
 		storage.Escape(alert.Value(set.Labels, "severity")), pairsText(set.Labels))
 }
@@ -84,7 +118,8 @@ func (w *writer) insertDetails(id alert.ID, content []byte) (driver.Result, erro
 		return nil, &refusedError{err}
 	}
 	return w.c.exec(context.Background(), `
-		INSERT INTO details (identity, annotations, generator_url, extra) VALUES (?, ?, ?, ?)`,
+		INSERT INTO details (identity, annotations, generator_url, extra) VALUES (?, ?, ?, ?)
+		ON CONFLICT (identity) DO NOTHING`,
 		id[:], pairsText(d.Annotations), storage.Escape(d.GeneratorURL), extraValue(d.Extra))
 }
 
@@ -94,7 +129,8 @@ func (w *writer) insertEnvelope(id alert.ID, content []byte) (driver.Result, err
 		return nil, &refusedError{err}
 	}
 	return w.c.exec(context.Background(), `
-		INSERT INTO envelopes (identity, receiver, group_key, group_labels, external_url, extra) VALUES (?, ?, ?, ?, ?, ?)`,
+		INSERT INTO envelopes (identity, receiver, group_key, group_labels, external_url, extra) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (identity) DO NOTHING`,
 		id[:], storage.Escape(v.Receiver), storage.Escape(v.GroupKey), pairsText(v.GroupLabels),
 		storage.Escape(v.ExternalURL), extraValue(v.Extra))
 }

@@ -8,5 +8,16 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	storagetest.Exercise(t, func(t *testing.T) storage.Store { return open(t, temporary(t)) })
+	paths := map[*testing.T]string{} // the same test opens the same database again
+	storagetest.Exercise(t, func(t *testing.T) storage.Store {
+		t.Helper()
+		if paths[t] == "" {
+			paths[t] = temporary(t)
+		}
+		s, err := New(Config{Path: paths[t]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
 }

@@ -55,6 +55,8 @@ type writer struct {
 	journal int32
 	learned []numbered // what known lacks
 	numbers []int64    // of b.Entries
+
+	swarm [alert.KindEnvelope + 1]bool // the last entry of the kind was new
 }
 
 func (w *writer) run(ctx context.Context) error {

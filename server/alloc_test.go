@@ -1,0 +1,94 @@
+//go:build !race
+
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+
+	"stormdrain/internal/alert"
+)
+
+// allocationsPerRequest measures the whole way of a request over loopback, all
+// goroutines of the process included. The client's side allocates nothing.
+func allocationsPerRequest(t *testing.T, path, headers, body string) float64 {
+	t.Helper()
+	f := &fake{ingest: func(r alert.Request) (int, error) { return len(r.Body), nil }}
+	s := start(t, testConfig(), f)
+	c, _ := dial(t, s)
+	request := []byte(post(path, headers, body))
+	answer := make([]byte, 4096)
+	once := func() {
+		if _, err := c.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		// The answer to a webhook is one write of less than a packet.
+		n, err := c.Read(answer)
+		if err != nil || !bytes.HasSuffix(answer[:n], []byte("}")) {
+			t.Fatalf("answer %q, %v", answer[:n], err)
+		}
+	}
+	for range 100 {
+		once()
+	}
+	return testing.AllocsPerRun(2000, once)
+}
+
+func TestAllocations(t *testing.T) {
+	f := func(most float64, path, headers, body string) {
+		t.Helper()
+		if n := allocationsPerRequest(t, path, headers, body); n > most {
+			t.Errorf("%s with %d bytes: %v allocations, at most %v wanted", path, len(body), n, most)
+		}
+	}
+	f(1, "/webhook", "", strings.Repeat("x", 1000))
+	f(1, "/webhook", "", strings.Repeat("x", 9400))
+	f(1, "/webhook", "", strings.Repeat("x", 200_000))
+	f(2, "/webhook/", "", strings.Repeat("x", 1000))
+	f(2, "/webhook/eu-1", "", strings.Repeat("x", 1000))
+	f(2, "/webhook/eu%2F1", "", strings.Repeat("x", 1000))
+	f(3, "/webhook", "Content-Encoding: gzip\r\n", gzipped(strings.Repeat("x", 1000)))
+	f(3, "/webhook", "Content-Encoding: zstd\r\n", zstded(strings.Repeat("x", 1000)))
+}
+
+// An idle connection keeps a goroutine, a buffer for each way, and a request:
+// 10 000 of them are to stay below 150 MiB, which is 15 700 bytes each. This
+// counts both ends of each connection, and the client's are small.
+func TestIdleConnectionsAreCheap(t *testing.T) {
+	f := &fake{ingest: func(r alert.Request) (int, error) { return len(r.Body), nil }}
+	s := start(t, testConfig(), f)
+	request := []byte(post("/webhook/eu", "User-Agent: Alertmanager/0.34.2\r\nContent-Type: application/json\r\n", strings.Repeat("x", 20_000)))
+	answer := make([]byte, 4096)
+	const n = 400
+	open := make([]net.Conn, n)
+	before := inUse()
+	for i := range open {
+		open[i], _ = dial(t, s)
+		if _, err := open[i].Write(request); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAtLeast(open[i], answer, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := (inUse() - before) / n
+	if message := fmt.Sprintf("%d bytes for an idle connection, both ends, client with a 4 KiB buffer", each); each > 15_700+4_096 {
+		t.Error(message)
+	} else {
+		t.Log(message)
+	}
+}
+
+// inUse returns the memory in heap and stacks, in bytes.
+func inUse() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc + m.StackInuse)
+}
