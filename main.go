@@ -40,7 +40,7 @@ func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	logStart(log, cfg)
+	tuned := tuning.Apply(tuningConfig(cfg))
 	down := newTeardown(cfg.Shutdown.Timeout)
 	defer func() {
 		if derr := down.close(); err == nil && derr != nil {
@@ -54,6 +54,15 @@ func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
 		return err
 	}
 	down.add("data directory", func(context.Context) error { return dir.Close() })
+	listeners, err := server.Listen(cfg.Server.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range listeners {
+			l.Close() // again when the server is open, which does no harm
+		}
+	}()
 	kept, err := quarantine.Open(filepath.Join(cfg.Data.Dir, "quarantine"), cfg.Quarantine.MaxBytes)
 	if err != nil {
 		return fmt.Errorf("open quarantine: %w", err)
@@ -63,6 +72,7 @@ func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
 		return fmt.Errorf("storage.url: %w", err)
 	}
 	down.add("store", func(context.Context) error { return store.Close() })
+	logStart(log, cfg, tuned)
 	build := thisBuild()
 	metrics := obs.NewMetrics(obs.Build{Version: build.Version, Revision: build.Commit})
 	wal, err := openJournal(cfg, metrics, log)
@@ -76,9 +86,9 @@ func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
 	}
 	down.add("pipeline", pipe.Close)
 	registerGauges(metrics, wal, pipe)
-	srv, err := server.Open(serverConfig(cfg), server.Parts{
+	srv, err := server.OpenOn(serverConfig(cfg), server.Parts{
 		Ingester: pipe, Reader: store, Readiness: pipe, Quarantine: kept, Metrics: metrics, Log: log,
-	})
+	}, listeners...)
 	if err != nil {
 		return err
 	}
@@ -94,13 +104,14 @@ func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
 	}
 }
 
-func logStart(log zerolog.Logger, cfg *Config) {
+// logStart comes after everything that is likely to end in one clear line.
+func logStart(log zerolog.Logger, cfg *Config, tuned []tuning.Setting) {
 	build := thisBuild()
 	log.Info().Str("version", build.Version).Str("commit", build.Commit).Str("go", build.Go).Msg("stormdrain")
 	for _, adjusted := range cfg.Adjusted {
 		log.Warn().Msg(adjusted)
 	}
-	for _, s := range tuning.Apply(tuningConfig(cfg)) {
+	for _, s := range tuned {
 		log.Info().Str("name", s.Name).Str("value", s.Value).Str("source", s.Source).Msg("tuning")
 	}
 	if cfg.Journal.Ack == string(pipeline.AckMemory) {

@@ -39,6 +39,8 @@ func allocationsPerRequest(t *testing.T, path, headers, body string) float64 {
 	return testing.AllocsPerRun(2000, once)
 }
 
+// Of the two, one is the request's names, and one is fasthttp's when it looks
+// whether anything of the body is left. A decoder costs a third.
 func TestAllocations(t *testing.T) {
 	f := func(most float64, path, headers, body string) {
 		t.Helper()
@@ -46,9 +48,9 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s with %d bytes: %v allocations, at most %v wanted", path, len(body), n, most)
 		}
 	}
-	f(1, "/webhook", "", strings.Repeat("x", 1000))
-	f(1, "/webhook", "", strings.Repeat("x", 9400))
-	f(1, "/webhook", "", strings.Repeat("x", 200_000))
+	f(2, "/webhook", "", strings.Repeat("x", 1000))
+	f(2, "/webhook", "", strings.Repeat("x", 9400))
+	f(2, "/webhook", "", strings.Repeat("x", 200_000))
 	f(2, "/webhook/", "", strings.Repeat("x", 1000))
 	f(2, "/webhook/eu-1", "", strings.Repeat("x", 1000))
 	f(2, "/webhook/eu%2F1", "", strings.Repeat("x", 1000))
@@ -68,7 +70,12 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 	open := make([]net.Conn, n)
 	before := inUse()
 	for i := range open {
-		open[i], _ = dial(t, s)
+		c, err := net.Dial("tcp", s.address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		open[i] = c
 		if _, err := open[i].Write(request); err != nil {
 			t.Fatal(err)
 		}

@@ -15,10 +15,10 @@ const (
 	// readBufferSize bounds the header of a request. A connection keeps its
 	// buffer for as long as it is open, so this is also most of what 10 000 idle
 	// connections cost.
-	readBufferSize = 8 << 10
+	readBufferSize = 4 << 10
 	// writeBufferSize holds an answer to a webhook, so that it is one write.
 	// Larger ones go past it. Kept by idle connections, too.
-	writeBufferSize = 1 << 10
+	writeBufferSize = 512
 )
 
 // newHTTP sets fasthttp up. It reads only headers for us: the bodies we read

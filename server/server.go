@@ -88,28 +88,37 @@ type Server struct {
 // Open listens on cfg.Listen and serves. It returns when connections are being
 // accepted.
 func Open(cfg Config, parts Parts) (*Server, error) {
-	if len(cfg.Listen) == 0 {
+	listeners, err := Listen(cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s, err := OpenOn(cfg, parts, listeners...)
+	if err != nil {
+		closeAll(listeners)
+	}
+	return s, err
+}
+
+// Listen listens on addresses; who connects waits until OpenOn serves.
+func Listen(addresses []string) (listeners []net.Listener, err error) {
+	if len(addresses) == 0 {
 		return nil, errors.New("server.listen is empty, there is nothing to listen on")
 	}
-	var listeners []net.Listener
-	closeAll := func() {
-		for _, l := range listeners {
-			l.Close()
-		}
-	}
-	for _, address := range cfg.Listen {
+	for _, address := range addresses {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
-			closeAll()
+			closeAll(listeners)
 			return nil, fmt.Errorf("listen on server.listen %q: %w", address, err)
 		}
 		listeners = append(listeners, l)
 	}
-	s, err := OpenOn(cfg, parts, listeners...)
-	if err != nil {
-		closeAll()
+	return listeners, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
 	}
-	return s, err
 }
 
 // OpenOn is Open with listeners that exist already, which it takes.

@@ -14,20 +14,63 @@ const (
 )
 
 // TestCrashProgram kills the program with SIGKILL under load, again and again,
-// and then asks whether a 2xx was true.
+// and then asks whether a 2xx was true. Small segments make it
+// begin and remove them all the time.
 func TestCrashProgram(t *testing.T) {
+	forEachStore(t, func(t *testing.T, store *testStore) { crashProgram(t, store) })
+	t.Run("segments=small", func(t *testing.T) { crashProgram(t, &testStore{}, "--journal.segment-bytes=64KiB") })
+}
+
+func crashProgram(t *testing.T, store *testStore, flags ...string) {
+	p := startProgram(t, append(flags, store.flags...)...)
+	l := startLoad(p, crashConnections, crashRate)
+	rnd := random(t)
+	for range rounds(t) {
+		killOnce(p, l, rnd)
+	}
+	l.waitAcked(100, ackLimit)
+	l.stop()
+	p.client().waitAtRest()
+	verify(t, l, store, p)
+}
+
+// TestCrashAckCommit looks into the store while the program is dead: with
+// journal.ack commit, what was acknowledged must be there already.
+func TestCrashAckCommit(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store *testStore) {
-		p := startProgram(t, store.flags...)
+		p := startProgram(t, append(store.flags, "--journal.ack=commit")...)
 		l := startLoad(p, crashConnections, crashRate)
 		rnd := random(t)
-		for range rounds(t) {
-			killOnce(p, l, rnd)
+		for range 3 {
+			l.waitAcked(1+rnd.IntN(400), ackLimit)
+			p.kill9()
+			l.mustBeStored(store, p)
+			p.start()
 		}
-		l.waitAcked(100, ackLimit)
 		l.stop()
 		p.client().waitAtRest()
 		verify(t, l, store, p)
 	})
+}
+
+// mustBeStored checks by SQL alone that the first alert of each delivery that
+// has been acknowledged is stored. The program must be dead.
+func (l *load) mustBeStored(store *testStore, p *program) {
+	l.t.Helper()
+	stored := make(map[string]bool)
+	store.query(p, `SELECT CAST(starts_at AS TEXT) FROM alert_events`, func(found rows) error {
+		var at string
+		err := found.Scan(&at)
+		stored[storedInstant(at)] = true
+		return err
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range l.acked {
+		if !stored[micros(&loadEvents(n)[0].StartsAt)] {
+			l.t.Fatalf("delivery %d was acknowledged and is not in the store of the dead program", n)
+		}
+	}
 }
 
 // killOnce kills at a moment chosen by how far the load has come, so that it

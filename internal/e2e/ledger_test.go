@@ -136,7 +136,7 @@ func TestLedgerFindsFaults(t *testing.T) {
 func verifyView(t *testing.T, store *testStore, p *program, events int) {
 	t.Helper()
 	const statement = `SELECT count(*), count(DISTINCT id), count(DISTINCT starts_at) FROM alert_events`
-	store.query(t, p, statement, func(found rows) error {
+	store.query(p, statement, func(found rows) error {
 		counts := make([]int, 3)
 		if err := found.Scan(&counts[0], &counts[1], &counts[2]); err != nil {
 			return err

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -47,7 +48,8 @@ type rows interface {
 }
 
 // query runs a statement beside the running program and hands each row to read.
-func (s *testStore) query(t *testing.T, p *program, statement string, read func(rows) error) {
+func (s *testStore) query(p *program, statement string, read func(rows) error) {
+	t, ctx := p.t, context.Background()
 	t.Helper()
 	var found rows
 	if s.postgres == nil {
@@ -63,12 +65,12 @@ func (s *testStore) query(t *testing.T, p *program, statement string, read func(
 		defer result.Close()
 		found = result
 	} else {
-		conn, err := pgx.Connect(t.Context(), s.url+"&timezone=UTC")
+		conn, err := pgx.Connect(ctx, s.url+"&timezone=UTC")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close(t.Context())
-		result, err := conn.Query(t.Context(), statement)
+		defer conn.Close(ctx)
+		result, err := conn.Query(ctx, statement)
 		if err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
@@ -86,7 +88,7 @@ func (s *testStore) query(t *testing.T, p *program, statement string, read func(
 }
 
 // sqliteFile finds the database by what it begins with: its name is not fixed.
-func sqliteFile(t *testing.T, dir string) (found string) {
+func sqliteFile(t testing.TB, dir string) (found string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
@@ -127,7 +129,7 @@ const viewQuery = `SELECT CAST(id AS TEXT), CAST(received_at AS TEXT), source, r
 func (s *testStore) readView(t *testing.T, p *program) map[string]*viewRow {
 	t.Helper()
 	all := make(map[string]*viewRow)
-	s.query(t, p, viewQuery, func(found rows) error {
+	s.query(p, viewQuery, func(found rows) error {
 		r := new(viewRow)
 		var labels, annotations string
 		err := found.Scan(&r.ID, &r.ReceivedAt, &r.Source, &r.Receiver, &r.Status, &r.Alertname, &r.Severity,

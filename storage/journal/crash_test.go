@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ type history struct {
 	disk *crashfs.FS
 	cfg  Config
 
+	faulty bool // operations fail in this life
+
 	mu       sync.Mutex
 	sent     map[string]bool   // every frame that ever was handed to Append
 	promised map[uint64]string // acknowledged, or seen by a reader: must survive, in its place
@@ -60,6 +63,9 @@ func (h *history) failf(format string, args ...any) {
 	h.t.Helper()
 	h.t.Errorf("seed %d: %s", h.seed, fmt.Sprintf(format, args...))
 }
+
+// excused: an error is what the disk is expected to cause.
+func (h *history) excused() bool { return h.faulty || h.disk.Crashed() }
 
 // run returns the number of crashes.
 func (h *history) run() int {
@@ -102,12 +108,17 @@ func (h *history) life(round int) {
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second*20)
 		defer cancel()
-		if err := j.Close(ctx); err != nil && !h.disk.Crashed() {
+		if err := j.Close(ctx); err != nil && !h.excused() {
 			h.failf("round %d: close: %v", round, err)
 		}
 	}()
 	if !h.check(j, round) {
 		return
+	}
+	h.faulty = h.rng.IntN(4) == 0
+	if h.faulty {
+		h.disk.FailWith(0.03, syscall.EIO, syscall.ENOSPC, crashfs.ErrShort)
+		defer h.disk.FailWith(0)
 	}
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
@@ -137,10 +148,10 @@ func (h *history) append(j *Journal, seen *dictionary, rest string, durable bool
 	h.mu.Unlock()
 	seq, err := j.Append(f, durable)
 	if err != nil {
-		if !h.disk.Crashed() {
+		if !h.excused() {
 			h.failf("append: %v", err)
 		}
-		return false
+		return !h.disk.Crashed()
 	}
 	if durable {
 		h.promise(seq, f.word+" "+rest)
@@ -163,7 +174,7 @@ func (h *history) consume(j *Journal, stop chan struct{}) {
 	from := h.stored
 	h.mu.Unlock()
 	frames, err := h.collect(j, from, stop)
-	if err != nil && !h.disk.Crashed() {
+	if err != nil && !h.excused() {
 		h.failf("read: %v", err)
 	}
 	for _, f := range frames {

@@ -19,6 +19,15 @@ func Open(cfg Config) (*Journal, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	j := newJournal(cfg)
+	if err := j.recover(); err != nil {
+		return nil, fmt.Errorf("open journal in %s: %w", cfg.Dir, err)
+	}
+	j.start()
+	return j, nil
+}
+
+func newJournal(cfg Config) *Journal {
 	cfg.setDefaults()
 	j := &Journal{
 		cfg: cfg, fs: cfg.FS, startedAt: time.Now(),
@@ -27,11 +36,7 @@ func Open(cfg Config) (*Journal, error) {
 		batch: newBatch(), readers: map[*Reader]struct{}{}, nextNumber: 1,
 	}
 	j.room = sync.NewCond(&j.mu)
-	if err := j.recover(); err != nil {
-		return nil, fmt.Errorf("open journal in %s: %w", cfg.Dir, err)
-	}
-	j.start()
-	return j, nil
+	return j
 }
 
 func (j *Journal) recover() error {
@@ -163,11 +168,31 @@ func (j *Journal) scanLast(s *segment) uint64 {
 	if torn := s.size - good; torn > 0 && scan.rescued == 0 {
 		j.cut(f, s, torn)
 	}
-	// What is only in the page cache must not reach the store before the disk
-	// has it. Should this fail, a position may be lost that the store has: then
-	// the journal takes a new identity.
-	_ = f.Sync()
+	if scan.rescued == 0 {
+		j.settle(f, s.end)
+	}
 	return scan.nextSeq - 1
+}
+
+// settle makes sure that the disk has what the page cache shows, as nothing may
+// reach the store before. If the process before us ended after a failed
+// fdatasync, the cache holds pages that Linux takes for clean although they never
+// arrived, and a sync alone would prove nothing. So what one write may have
+// been is written again, with the same bytes, which no crash can spoil. Should
+// it fail, the store may come to have a position that the journal loses: then
+// the owner asks for a new identity.
+func (j *Journal) settle(f vfs.File, end int64) {
+	buf := make([]byte, chunkBytes)
+	for off := max(0, end-2*maxPending); off < end; off += int64(len(buf)) {
+		buf = buf[:min(int64(len(buf)), end-off)]
+		if _, err := readAt(f, buf, off); err != nil {
+			break
+		}
+		if writeAll(f, buf, off) != nil {
+			break
+		}
+	}
+	_ = f.Sync()
 }
 
 // cut removes a torn tail. If it cannot be cut it does not count all the same,

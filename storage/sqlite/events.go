@@ -114,7 +114,7 @@ func (r *eventReader) ofLabelSets(ctx context.Context, sets []int64, dst []stora
 	if len(waiting) > 0 {
 		runs = append(runs, &run{rows: waiting})
 	}
-	first := max(4, 2*r.limit/len(sets)) // of each set, to begin with
+	first := max(4, 2*r.limit/max(1, len(sets))) // of each set, to begin with
 	for i, set := range sets {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return dst, ctx.Err()

@@ -51,14 +51,9 @@ func (b backend) Candidates(ctx context.Context, n storage.Narrowing, after int6
 		args = append(args, int64(*n.Fingerprint))
 	}
 	// Labels are stored in one way only, so a label is a piece of their text.
-	// The same piece may stand inside another value, where its quotes would
-	// be escaped, so it does not; and if it did, Search would notice.
+	// Inside a value the quotes of such a piece would be escaped, so it stands
+	// nowhere else; and if it did, Search would notice.
 	for _, p := range n.Equal[:min(len(n.Equal), maxNarrowing)] {
-		if p.Name == "alertname" {
-			where += ` AND alertname = ?`
-			args = append(args, storage.Escape(p.Value))
-			continue
-		}
 		where += ` AND instr(labels, ?) > 0`
 		text := pairsText([]alert.Pair{p})
 		args = append(args, text[1:len(text)-1])

@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -70,20 +71,24 @@ func New(cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// makeFolder makes dir, and makes sure that a crash does not unmake it: the
-// database in it is as durable as its name.
+// makeFolder makes dir and the folders above it that are absent, so that a
+// crash does not unmake them: the database is as durable as its name.
 func makeFolder(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	above := filepath.Dir(dir)
+	if err := makeFolder(above); err != nil {
 		return err
 	}
-	parent, err := os.Open(filepath.Dir(dir))
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	d, err := os.Open(above)
 	if err != nil {
 		return err
 	}
-	return errors.Join(parent.Sync(), parent.Close())
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // Close waits for the connections that are in use and closes all of them. It
@@ -136,10 +141,11 @@ func registered(ctx context.Context, c *conn, journal alert.ID) (position uint64
 	if err != nil {
 		return 0, err
 	}
-	if number, err := res.LastInsertId(); err != nil || number > maxJournals {
-		return 0, fmt.Errorf("no room for more than %d journals in one database: %w", maxJournals, err)
+	number, err := res.LastInsertId()
+	if err == nil && number > maxJournals {
+		err = fmt.Errorf("no room for more than %d journals in one database", maxJournals)
 	}
-	return 0, nil
+	return 0, err
 }
 
 // reading runs f with a connection that can only read.

@@ -85,8 +85,8 @@ func (n *inode) write(p []byte, off int64) {
 	end := int(off) + len(p)
 	if end > len(n.live) {
 		n.live = append(n.live, make([]byte, end-len(n.live))...)
-		n.resized = true
 	}
+	n.resized = n.resized || end > len(n.disk)
 	copy(n.live[off:], p)
 	if n.dirty == nil {
 		n.dirty = map[int]bool{}
