@@ -47,7 +47,9 @@ func NewMatcher(name string, op MatchOp, value string) (*Matcher, error) {
 	return m, nil
 }
 
-func (m *Matcher) String() string { return strconv.Quote(m.Name) + m.Op.String() + strconv.Quote(m.Value) }
+func (m *Matcher) String() string {
+	return strconv.Quote(m.Name) + m.Op.String() + strconv.Quote(m.Value)
+}
 
 // Matches reports whether a label with this value satisfies m.
 func (m *Matcher) Matches(value string) bool {

@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -84,26 +86,16 @@ const insertBytes = 8 << 20
 // and identity: two processes that write the same ones then wait for each other
 // in the same order, and never for ever.
 func (t *transaction) insertMissing(ctx context.Context, missing []int32) error {
-	if len(missing) == 0 {
-		return nil
-	}
 	entries := t.b.Entries
 	slices.SortFunc(missing, func(i, j int32) int {
-		if k := int(entries[i].Kind()) - int(entries[j].Kind()); k != 0 {
-			return k
-		}
 		a, b := entries[i].ID(), entries[j].ID()
-		return bytes.Compare(a[:], b[:])
+		return cmp.Or(cmp.Compare(entries[i].Kind(), entries[j].Kind()), bytes.Compare(a[:], b[:]))
 	})
 	l := newLookup(entries, missing)
 	for rest := missing; len(rest) > 0; {
-		batch := &pgconn.Batch{}
-		n, err := t.addInserts(batch, rest)
+		n, err := t.insertSome(ctx, rest, l)
 		if err != nil {
 			return err
-		}
-		if err := t.run(ctx, batch, l); err != nil {
-			return fmt.Errorf("write %d dictionary entries: %w", n, err)
 		}
 		rest = rest[n:]
 	}
@@ -124,21 +116,49 @@ func (t *transaction) insertMissing(ctx context.Context, missing []int32) error 
 	return nil
 }
 
-// run sends statements that return numbers and identities.
+// insertSome writes as many entries of missing as fit into a round trip, and
+// returns how many those are. It takes it that nobody else writes the same ones
+// now, and goes back to a savepoint when somebody does.
+func (t *transaction) insertSome(ctx context.Context, missing []int32, l *lookup) (n int, err error) {
+	batch := &pgconn.Batch{}
+	batch.ExecParams(`SAVEPOINT dictionary`, nil, nil, nil, nil)
+	if n, err = t.addInserts(batch, missing, false); err != nil {
+		return 0, err
+	}
+	batch.ExecParams(`RELEASE dictionary`, nil, nil, nil, nil)
+	err = t.run(ctx, batch, l)
+	if isRace(err) {
+		batch = &pgconn.Batch{}
+		batch.ExecParams(`ROLLBACK TO dictionary`, nil, nil, nil, nil)
+		if n, err = t.addInserts(batch, missing, true); err != nil {
+			return 0, err
+		}
+		err = t.run(ctx, batch, l)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write %d dictionary entries: %w", n, err)
+	}
+	return n, nil
+}
+
+// run sends statements, some of which return numbers and identities, which are
+// l's when all of them went well.
 func (t *transaction) run(ctx context.Context, batch *pgconn.Batch, l *lookup) (err error) {
+	found := lookup{found: map[alert.ID]int64{}}
 	answers := t.c.ExecBatch(ctx, batch)
 	for err == nil && answers.NextResult() {
-		err = l.read(answers.ResultReader())
+		err = found.read(answers.ResultReader())
 	}
 	if closeErr := answers.Close(); closeErr != nil {
 		return closeErr
 	}
+	maps.Copy(l.found, found.found)
 	return err
 }
 
 // addInserts adds a statement for each kind at the front of missing, up to
 // insertBytes, and returns how many entries that are: one at least.
-func (t *transaction) addInserts(batch *pgconn.Batch, missing []int32) (n int, err error) {
+func (t *transaction) addInserts(batch *pgconn.Batch, missing []int32, patient bool) (n int, err error) {
 	size := 0
 	for n < len(missing) && size < insertBytes {
 		kind := t.b.Entries[missing[n]].Kind()
@@ -155,7 +175,7 @@ func (t *transaction) addInserts(batch *pgconn.Batch, missing []int32) (n int, e
 			}
 			size += len(content)
 		}
-		sql, a := r.statement()
+		sql, a := r.statement(patient)
 		batch.ExecParams(sql, a.values, a.oids, allBinary(), allBinary())
 	}
 	return n, nil

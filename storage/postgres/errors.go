@@ -18,7 +18,8 @@ func (e *refusedError) Permanent() bool { return true }
 var errNoPartition = errors.New("a partition has gone")
 
 const (
-	checkViolation = "23514"
+	uniqueViolation = "23505"
+	checkViolation  = "23514"
 
 	classData       = "22" // data exception: no such date, no such character
 	classIntegrity  = "23" // integrity constraint violation
@@ -40,4 +41,10 @@ func classify(err error) error {
 		return &refusedError{err}
 	}
 	return err
+}
+
+// isRace reports whether a row was not written because somebody else wrote it.
+func isRace(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == uniqueViolation
 }

@@ -60,7 +60,10 @@ CREATE TABLE events (
     bits        int         NOT NULL       -- bit 0: resolved; 1-10 and 11-20: nanoseconds of starts_at and ends_at
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX events_received_at ON events USING brin (received_at) WITH (pages_per_range = 32, autosummarize = on);
-CREATE INDEX events_label_set ON events (label_set, received_at);
+-- Not (label_set, received_at): each key of that is another, so it takes 45
+-- bytes an event where this one, with equal keys in one list, takes 9. The time
+-- is left to the partition and to BRIN, whose bitmap is ANDed with this one's.
+CREATE INDEX events_label_set ON events (label_set);
 
 CREATE VIEW alert_events AS
 SELECT (e.delivery >> 48) || '-' || (e.delivery & 281474976710655) || '-' || e.ord AS id,
