@@ -28,6 +28,9 @@ func (s *Server) chain(name string, h fasthttp.RequestHandler, codes ...int) fas
 func (s *Server) giveID(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		s.ids.give(ctx)
+		if s.closing.Load() {
+			ctx.SetConnectionClose() // fasthttp forgets that it is closing once it has closed
+		}
 		next(ctx)
 	}
 }

@@ -36,6 +36,8 @@ type Config struct {
 	// on. A request that finds none free within RequestTimeout gets 503.
 	// Default 256 MiB.
 	InFlightMaxBytes int64
+
+	restAfter time.Duration // 0: the constant; tests are in more of a hurry
 }
 
 // DefaultConfig returns the defaults of the contract.

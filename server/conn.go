@@ -1,9 +1,13 @@
 package server
 
 import (
+	"errors"
+	"io"
 	"net"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
 // conn is an accepted connection. It mends what fasthttp cannot be told:
@@ -11,6 +15,7 @@ import (
 //   - a connection that has not sent anything yet may rest as long as an idle
 //     one. Go's client opens connections ahead of need and keeps them; to close
 //     them after the read timeout makes its next send fail;
+//   - a connection that rests for a while needs almost no memory, see rest;
 //   - a request that is answered before its body was read is not cut off: closing
 //     a socket with unread bytes sends RST, which destroys the answer on its way;
 //   - the read deadline can be asked for, so that one deadline rules over the
@@ -19,23 +24,49 @@ type conn struct {
 	net.Conn
 	listener *listener
 
-	// ---- owned by the goroutine that serves the connection ----
-	started  bool // a byte has arrived
-	deadline time.Time
+	// ---- owned by the goroutine that serves the connection, or rests with it ----
+	started  bool      // a byte has arrived, ever
+	fresh    bool      // no byte has arrived since fasthttp got the connection
+	idle     bool      // between two requests, or before the first
+	deadline time.Time // of reading, as fasthttp set it
+	first    [1]byte   // the byte that ended a rest,
+	hasFirst bool      // if it has not been read yet
 
-	linger atomic.Bool // see Close
-	closed atomic.Bool
+	resting atomic.Bool // Close means: only rest
+	atRest  atomic.Bool // only the first byte is waited for
+	linger  atomic.Bool // Close waits for what is still being sent
+	closed  atomic.Bool
 }
 
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if !c.started && n > 0 {
-		c.started = true
+func (c *conn) Read(p []byte) (n int, err error) {
+	if c.hasFirst && len(p) > 0 {
+		c.hasFirst = false
+		n = copy(p, c.first[:])
+	} else {
+		n, err = c.Conn.Read(p)
+	}
+	if n == 0 {
+		if c.idle && isTimeout(err) && time.Now().Before(c.deadline) {
+			// For fasthttp this is the end of the connection: it lets go of all
+			// it has, and calls Close.
+			c.resting.Store(true)
+			return 0, io.EOF
+		}
+		return n, err
+	}
+	c.started, c.idle = true, false
+	if c.fresh {
+		c.fresh = false
 		if derr := c.SetReadDeadline(time.Now().Add(c.listener.readTimeout)); derr != nil && err == nil {
 			err = derr
 		}
 	}
 	return n, err
+}
+
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // Write drops what fasthttp would say to a connection that never sent a byte:
@@ -48,11 +79,26 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {
-	if !c.started {
+	if c.fresh {
 		t = time.Now().Add(c.listener.idleTimeout)
 	}
 	c.deadline = t
+	if c.idle {
+		if rest := time.Now().Add(c.listener.restAfter); rest.Before(t) {
+			t = rest
+		}
+	}
 	return c.Conn.SetReadDeadline(t)
+}
+
+// changed is told by fasthttp what a connection is doing.
+func (c *conn) changed(state fasthttp.ConnState) {
+	switch state {
+	case fasthttp.StateIdle:
+		c.idle = true
+	case fasthttp.StateActive:
+		c.idle = false
+	}
 }
 
 const (
@@ -60,9 +106,13 @@ const (
 	lingerMost = 64 << 20 // bytes
 )
 
-// Close closes the connection, once. If linger is set it first says that
-// nothing more will come, and takes in what is still being sent, for a while.
+// Close closes the connection, once, if it is not only to rest. If linger is set
+// it first says that nothing more will come, and takes in what is still being
+// sent, for a while.
 func (c *conn) Close() error {
+	if c.resting.CompareAndSwap(true, false) && c.listener.rest(c) {
+		return nil
+	}
 	if !c.closed.CompareAndSwap(false, true) {
 		return nil
 	}

@@ -17,8 +17,10 @@ type connections struct {
 	most    int
 	refused prometheus.Counter
 
-	mu   sync.Mutex
-	open map[*conn]struct{}
+	mu      sync.Mutex
+	open    map[*conn]struct{}
+	closing bool
+	resting sync.WaitGroup // goroutines of connections that rest, or did; no more once closing
 }
 
 // add reports whether there is room for one more.
@@ -54,7 +56,9 @@ type listener struct {
 	log         zerolog.Logger
 	readTimeout time.Duration
 	idleTimeout time.Duration
-	tooMany     []byte // the whole answer
+	restAfter   time.Duration
+	serveAgain  func(net.Conn) error // serves a connection that has rested
+	tooMany     []byte               // the whole answer
 
 	once sync.Once
 	err  error // of Close
@@ -84,7 +88,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &conn{Conn: nc, listener: l}
+		c := &conn{Conn: nc, listener: l, fresh: true, idle: true}
 		if l.all.add(c) {
 			return c, nil
 		}

@@ -13,11 +13,10 @@ import (
 
 const (
 	// readBufferSize bounds the header of a request. A connection keeps its
-	// buffer for as long as it is open, so this is also most of what 10 000 idle
-	// connections cost.
+	// buffer until it rests.
 	readBufferSize = 4 << 10
 	// writeBufferSize holds an answer to a webhook, so that it is one write.
-	// Larger ones go past it. Kept by idle connections, too.
+	// Larger ones go past it.
 	writeBufferSize = 512
 )
 
@@ -28,6 +27,7 @@ func (s *Server) newHTTP(h fasthttp.RequestHandler) *fasthttp.Server {
 		Handler:        h,
 		HeaderReceived: s.headerReceived,
 		ErrorHandler:   s.protocolError,
+		ConnState:      func(c net.Conn, state fasthttp.ConnState) { c.(*conn).changed(state) },
 
 		// The listener counts connections over all listeners; this bound, for
 		// each of them, must only never be the first to be reached.

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,6 +149,7 @@ func (s *Server) serve(l net.Listener) {
 	own := &listener{
 		Listener: l, all: s.conns, log: s.Log,
 		readTimeout: s.cfg.ReadTimeout, idleTimeout: s.cfg.IdleTimeout,
+		restAfter: cmp.Or(s.cfg.restAfter, restAfter), serveAgain: s.http.ServeConn,
 		tooMany: tooManyAnswer(s.cfg.MaxConnections, string(s.ids.append(nil))),
 	}
 	s.listeners = append(s.listeners, own)
@@ -199,8 +201,16 @@ func (s *Server) close(ctx context.Context) error {
 	for _, l := range s.listeners {
 		l.Close()
 	}
+	s.conns.endRests()
 	err := s.http.ShutdownWithContext(ctx)
-	if err != nil && !errors.Is(err, net.ErrClosed) { // a listener that had failed is closed already
+	if errors.Is(err, net.ErrClosed) {
+		err = nil // a listener that had failed is closed already
+	}
+	if err == nil {
+		// fasthttp does not know of requests that ended a rest just now.
+		err = s.conns.waitForRested(ctx)
+	}
+	if err != nil {
 		s.stopReading()
 		s.conns.cutAll()
 		return fmt.Errorf("close server: %w", err)

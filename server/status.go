@@ -1,9 +1,6 @@
 package server
 
-import (
-	"github.com/valyala/fasthttp"
-	"github.com/valyala/fasthttp/fasthttpadaptor"
-)
+import "github.com/valyala/fasthttp"
 
 const indexText = `stormdrain takes in what Alertmanager sends, and keeps it.
 
@@ -33,8 +30,4 @@ func (s *Server) ready(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	answer(ctx, fasthttp.StatusOK, "ready")
-}
-
-func (s *Server) metricsHandler() fasthttp.RequestHandler {
-	return fasthttpadaptor.NewFastHTTPHandler(s.Metrics.Handler())
 }

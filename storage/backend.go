@@ -47,7 +47,7 @@ const (
 
 // Narrowing is what an index can tell about label sets.
 type Narrowing struct {
-	Equal       []alert.Pair // labels that must be there with this value, which is not empty
+	Equal       []alert.Pair // labels that must be there with this value, which is not empty; a name may come twice
 	Fingerprint *uint64      // nil: any
 }
 

@@ -14,8 +14,8 @@ const (
 )
 
 // TestCrashProgram kills the program with SIGKILL under load, again and again,
-// and then asks whether a 2xx was true. Small segments make it
-// begin and remove them all the time.
+// and then asks whether a 2xx was true. With small segments it begins new ones
+// and removes old ones all the time.
 func TestCrashProgram(t *testing.T) {
 	forEachStore(t, func(t *testing.T, store *testStore) { crashProgram(t, store) })
 	t.Run("segments=small", func(t *testing.T) { crashProgram(t, &testStore{}, "--journal.segment-bytes=64KiB") })

@@ -1,7 +1,7 @@
 // Package pgtest runs a private PostgreSQL cluster for a test: its own
 // directory, a Unix socket and no TCP port, gone when the test ends. It uses
 // the machine's binaries and talks to the server only through them, so that
-// tests of any package may use it.
+// tests of any package may use it. A benchmark that is no test calls Open.
 package pgtest
 
 import (
@@ -38,31 +38,50 @@ type Cluster struct {
 // test fails: a skipped test of a store proves nothing.
 func Start(tb testing.TB, settings ...string) *Cluster {
 	tb.Helper()
-	bin, err := findBinaries()
+	c, err := prepare(settings)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	c.tb = tb
+	tb.Cleanup(c.remove) // runs when the test panics, too
+	if err := c.open(); err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// prepare makes the directory of a cluster; the caller sees to its removal.
+func prepare(settings []string) (*Cluster, error) {
+	bin, err := findBinaries()
+	if err != nil {
+		return nil, err
+	}
 	owner, err := unprivileged()
 	if err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
 	// Not tb.TempDir: the server's user could not pass through its parent, and
 	// the path of a socket must stay under 108 bytes.
 	dir, err := os.MkdirTemp("", "pgtest")
 	if err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
-	c := &Cluster{tb: tb, bin: bin, owner: owner, dir: dir, settings: settings}
-	tb.Cleanup(c.remove) // runs when the test panics, too
-	if owner != nil {
-		if err := os.Chown(dir, int(owner.Uid), int(owner.Gid)); err != nil {
-			tb.Fatal(err)
+	return &Cluster{bin: bin, owner: owner, dir: dir, settings: settings}, nil
+}
+
+// open fills the directory and starts the server.
+func (c *Cluster) open() error {
+	if c.owner != nil {
+		if err := os.Chown(c.dir, int(c.owner.Uid), int(c.owner.Gid)); err != nil {
+			return err
 		}
 	}
-	c.run(bin.initdb, "--pgdata="+c.data(), "--username="+superuser, "--auth=trust",
+	err := c.tool(c.bin.initdb, "--pgdata="+c.data(), "--username="+superuser, "--auth=trust",
 		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
-	c.start()
-	return c
+	if err != nil {
+		return err
+	}
+	return c.launch()
 }
 
 // URL returns the connection string of a database.
@@ -74,7 +93,9 @@ func (c *Cluster) URL(db string) string {
 // CreateDatabase makes an empty database and returns its URL.
 func (c *Cluster) CreateDatabase(name string) string {
 	c.tb.Helper()
-	c.run(c.bin.createdb, "--host="+c.dir, "--username="+superuser, "--", name)
+	if err := c.createDatabase(name); err != nil {
+		c.tb.Fatal(err)
+	}
 	return c.URL(name)
 }
 
@@ -107,13 +128,19 @@ func (c *Cluster) Kill9() {
 func (c *Cluster) Restart() {
 	c.tb.Helper()
 	c.Stop()
-	c.start()
+	if err := c.launch(); err != nil {
+		c.tb.Fatal(err)
+	}
 }
 
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
-func (c *Cluster) start() {
-	c.tb.Helper()
+func (c *Cluster) createDatabase(name string) error {
+	return c.tool(c.bin.createdb, "--host="+c.dir, "--username="+superuser, "--", name)
+}
+
+// launch starts the server and waits until it accepts connections.
+func (c *Cluster) launch() error {
 	args := []string{"-D", c.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories=" + c.dir,
 		"-c", "lc_messages=C", "-c", "logging_collector=off", "-c", "log_destination=stderr"}
 	for _, s := range c.settings {
@@ -121,17 +148,18 @@ func (c *Cluster) start() {
 	}
 	s, err := startServer(c.command(c.bin.postgres, args...))
 	if err != nil {
-		c.tb.Fatalf("start PostgreSQL: %v", err)
+		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	c.server = s
+	return nil
 }
 
-// run waits for one of PostgreSQL's own tools.
-func (c *Cluster) run(program string, args ...string) {
-	c.tb.Helper()
+// tool waits for one of PostgreSQL's own tools.
+func (c *Cluster) tool(program string, args ...string) error {
 	if out, err := c.command(program, args...).CombinedOutput(); err != nil {
-		c.tb.Fatalf("%s: %v\n%s", filepath.Base(program), err, out)
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(program), err, out)
 	}
+	return nil
 }
 
 // command prepares a program that runs as the cluster's owner.

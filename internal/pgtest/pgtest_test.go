@@ -66,3 +66,32 @@ func TestStartTellsWhatTheServerSaid(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestPrivate(t *testing.T) {
+	t.Parallel()
+	p, err := Open(NoFsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if _, err := p.CreateDatabase("mine"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := query(t, p.cluster, "mine", "SELECT current_database()"); err != nil || got != "mine" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := p.CreateDatabase("mine"); err == nil {
+		t.Error("a database was made twice")
+	}
+	if len(children(p.PID())) == 0 {
+		t.Errorf("process %d has no children", p.PID())
+	}
+	p.Close()
+	p.Close()
+	if _, err := os.Stat(p.cluster.dir); !os.IsNotExist(err) {
+		t.Errorf("%s is left behind: %v", p.cluster.dir, err)
+	}
+	if _, err := Open("no_such_setting=1"); err == nil || !strings.Contains(err.Error(), "no_such_setting") {
+		t.Errorf("got %v", err)
+	}
+}

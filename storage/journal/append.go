@@ -6,8 +6,9 @@ const (
 	// maxPending bounds what waits for the disk in memory. Twice this, as the
 	// committer holds as much again while it writes.
 	maxPending = 16 << 20
-	// keepBuffer: a buffer that one huge frame made larger is not kept.
-	keepBuffer = maxPending + 4<<20
+	// keepBuffer: a buffer that grew beyond this while the disk was slow is not
+	// kept, as it would stay resident for good.
+	keepBuffer = 4 << 20
 	// waitTicks is how finely WaitTimeout is measured: one ticker for all
 	// waiters instead of a timer for each.
 	waitTicks = 16
@@ -18,9 +19,9 @@ const (
 // the frame is encoded, and a failure later is only seen by Ready and the
 // Observer. It blocks while 16 MiB wait for the disk.
 //
-// After an error with durable the frame may be in the journal all the same
-// (ErrTimeout), or come back after a crash, but it does not as long as this
-// process lives and the error was another.
+// After ErrTimeout the frame may become durable and be read all the same. After
+// any other error no Reader of this process sees it; if the process ends before a
+// new segment could be made, the next one may find it.
 func (j *Journal) Append(f Frame, durable bool) (uint64, error) {
 	deadline := j.ticks.Load() + waitTicks + 1
 	seq, b, err := j.enter(f, durable, deadline)

@@ -159,7 +159,7 @@ func (j *Journal) publish(r run, b []byte) {
 // durable goes with it, as its positions and entry numbers would have a hole.
 func (j *Journal) fail(failed *SegmentError, runs []run) {
 	s := runs[0].seg
-	size := failedSize(s)
+	size, known := failedSize(s)
 	j.mu.Lock()
 	was := j.batch
 	lost := [2][]run{runs, j.w.runs}
@@ -182,8 +182,10 @@ func (j *Journal) fail(failed *SegmentError, runs []run) {
 	}
 	if s.onDisk {
 		s.done = true
-		j.total += size - s.size
-		s.size = size
+		if known {
+			j.total += size - s.size
+			s.size = size
+		}
 	}
 	j.room.Broadcast()
 	j.wakeReadersLocked()
@@ -196,16 +198,14 @@ func (j *Journal) fail(failed *SegmentError, runs []run) {
 }
 
 // failedSize is what a failed segment takes up: what was encoded for it but not
-// written is none of it. Unknown sizes count as if all had been written.
-func failedSize(s *segment) int64 {
+// written is none of it. False: the disk does not say, so it goes on counting
+// as if all had been written.
+func failedSize(s *segment) (int64, bool) {
 	if s.file == nil {
-		return s.size
+		return 0, false
 	}
 	n, err := s.file.Size()
-	if err != nil {
-		return s.size
-	}
-	return n
+	return n, err == nil
 }
 
 // retire closes the segment that was written so far: all that counts in it is

@@ -8,10 +8,11 @@ import (
 
 // marks say how far into the journal, and when, a frame was written: enough to
 // tell the size and age of the backlog without an index. One is added for each
-// write; when there are too many every other one goes.
+// write as long as they are few; the more there is, the further they are apart.
 type marks struct {
 	list  []milestone
 	bytes int64 // written to the journal in all, on the scale of the marks
+	step  int64 // least distance of two marks in bytes
 }
 
 type milestone struct {
@@ -23,21 +24,33 @@ type milestone struct {
 const maxMarks = 4096
 
 func (m *marks) add(seq uint64, size, at int64) {
-	if len(m.list) >= maxMarks {
-		half := m.list[:0]
-		for i := 0; i < len(m.list); i += 2 {
-			half = append(half, m.list[i])
-		}
-		m.list = half
+	if n := len(m.list); n == 0 || m.bytes >= m.list[n-1].bytes+m.step {
+		m.list = append(m.list, milestone{seq: seq, bytes: m.bytes, at: at})
 	}
-	m.list = append(m.list, milestone{seq: seq, bytes: m.bytes, at: at})
 	m.bytes += size
+	if len(m.list) >= maxMarks {
+		m.thin()
+	}
+}
+
+func (m *marks) thin() {
+	m.step = (m.bytes - m.list[0].bytes) / (maxMarks / 2)
+	kept := m.list[:1]
+	for _, k := range m.list[1:] {
+		if k.bytes >= kept[len(kept)-1].bytes+m.step {
+			kept = append(kept, k)
+		}
+	}
+	m.list = kept
 }
 
 // dropBefore forgets the marks that no backlog behind stored can begin at.
 func (m *marks) dropBefore(stored uint64) {
 	if i := m.find(stored + 1); i > 0 {
 		m.list = m.list[:copy(m.list, m.list[i:])]
+	}
+	if len(m.list) <= 1 {
+		m.step = 0 // the backlog is gone
 	}
 }
 

@@ -21,6 +21,7 @@ func Open(cfg Config) (*Journal, error) {
 	}
 	j := newJournal(cfg)
 	if err := j.recover(); err != nil {
+		j.closeFiles()
 		return nil, fmt.Errorf("open journal in %s: %w", cfg.Dir, err)
 	}
 	j.start()

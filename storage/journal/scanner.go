@@ -148,12 +148,7 @@ func (s *scanner) skipToResemblance() {
 // need returns the n bytes from off on, which are before end.
 func (s *scanner) need(n int) ([]byte, error) {
 	if s.fill-s.pos < n {
-		s.fill = copy(s.buf, s.buf[s.pos:s.fill])
-		s.pos = 0
-		if len(s.buf) < n {
-			s.buf = append(make([]byte, 0, max(n, chunkBytes)), s.buf[:s.fill]...)
-			s.buf = s.buf[:cap(s.buf)]
-		}
+		s.makeRoom(n)
 		at := s.off + int64(s.fill)
 		want := int(min(int64(len(s.buf)-s.fill), s.end-at))
 		got, err := s.read(s.buf[s.fill:s.fill+want], at)
@@ -163,6 +158,16 @@ func (s *scanner) need(n int) ([]byte, error) {
 		}
 	}
 	return s.buf[s.pos : s.pos+n], nil
+}
+
+// makeRoom moves what is not read yet to the front of a buffer of n bytes or
+// more. One that a huge record needed is let go of when it is no longer.
+func (s *scanner) makeRoom(n int) {
+	size, old := max(n, chunkBytes), s.buf[s.pos:s.fill]
+	if len(s.buf) < n || len(s.buf) > 4*size && len(old) <= size {
+		s.buf = make([]byte, size)
+	}
+	s.fill, s.pos = copy(s.buf, old), 0
 }
 
 func (s *scanner) read(b []byte, at int64) (int, error) {

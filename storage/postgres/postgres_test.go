@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"sync"
@@ -53,5 +52,3 @@ func TestContract(t *testing.T) {
 	d := newDatabases(t)
 	storagetest.Exercise(t, func(t *testing.T) storage.Store { return d.open(t) })
 }
-
-var _ = context.Background

@@ -16,8 +16,9 @@ import (
 // 65 000, at a million rows). What waits is the journal's tail; who reads by
 // label set reads the index and then the tails, in one snapshot.
 
-// indexEvery is how long a tail may grow, in events. A reader scans all of it.
-const indexEvery = 20_000
+// defaultIndexEvery is how long a tail may grow, in events. A reader scans all
+// of it.
+const defaultIndexEvery = 20_000
 
 // tail is the part of a journal whose events are not indexed yet.
 type tail struct {

@@ -36,6 +36,8 @@ type Store struct {
 	writers *pool // one connection
 	readers *pool
 
+	indexEvery int64 // how many events may wait for the index; tests make it small
+
 	// ---- owned by who holds the writing connection ----
 	numbers *numbers
 	wal     walGuard
@@ -60,6 +62,9 @@ func New(cfg Config) (*Store, error) {
 		path:    path,
 		writers: newPool(writerDSN(path), 1),
 		readers: newPool(readerDSN(path), maxReaders),
+
+		indexEvery: defaultIndexEvery,
+
 		numbers: newNumbers(maxNumbers),
 		wal:     walGuard{path: path + "-wal", next: walAlarm},
 	}

@@ -21,7 +21,7 @@ func (s *Store) Try(ctx context.Context, b *alert.Batch) error {
 
 func (s *Store) store(ctx context.Context, b *alert.Batch, keep bool) error {
 	err := s.writing(ctx, func(c *conn) error {
-		w := writer{c: c, b: b, known: s.numbers}
+		w := writer{c: c, b: b, known: s.numbers, indexEvery: s.indexEvery}
 		if err := c.transaction(ctx, keep, func() error { return w.run(ctx) }); err != nil {
 			return err
 		}
@@ -52,6 +52,8 @@ type writer struct {
 	b     *alert.Batch
 	known *numbers // read only: the transaction may yet fail
 
+	indexEvery int64
+
 	journal int32
 	learned []numbered // what known lacks
 	numbers []int64    // of b.Entries
@@ -76,7 +78,7 @@ func (w *writer) run(ctx context.Context) error {
 	if err := w.events(ctx); err != nil {
 		return err
 	}
-	if tail.events >= indexEvery {
+	if tail.events >= w.indexEvery {
 		return tail.index(ctx, w.c)
 	}
 	return nil

@@ -132,8 +132,12 @@ func (n *inode) mix(rng *rand.Rand) []byte {
 	size := len(n.disk)
 	if n.resized {
 		size = len(n.live)
-		if rng != nil && rng.IntN(2) == 0 {
-			lo, hi := min(len(n.disk), len(n.live)), max(len(n.disk), len(n.live))
+		lo, hi := min(len(n.disk), len(n.live)), max(len(n.disk), len(n.live))
+		switch {
+		case rng == nil:
+		case rng.IntN(3) == 0:
+			size = len(n.disk)
+		case rng.IntN(2) == 0:
 			size = lo + rng.IntN(hi-lo+1)
 		}
 	}

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"time"
+)
+
+// restAfter is how long a connection is idle before it rests. Longer than the
+// pauses of a busy sender, shorter than those of a quiet one.
+const restAfter = 5 * time.Second
+
+// rest takes an idle connection that fasthttp has let go of. For fasthttp it
+// would keep a goroutine that has grown to 8 KiB, a buffer for each direction
+// and a request: 16 KiB in all. A resting one has a goroutine of 2 KiB and
+// itself. It reports false when the server is closing.
+func (l *listener) rest(c *conn) bool {
+	return l.all.rest(c, func() {
+		if c.waitForFirst() {
+			_ = l.serveAgain(c) // as for other connections, its end is no news
+			return
+		}
+		c.Close()
+	})
+}
+
+// waitForFirst waits for the first byte of the next request, as long as an idle
+// connection may.
+func (c *conn) waitForFirst() bool {
+	if c.Conn.SetReadDeadline(c.deadline) != nil {
+		return false
+	}
+	n, _ := c.Conn.Read(c.first[:])
+	c.atRest.Store(false)
+	c.hasFirst, c.fresh, c.idle = n == 1, true, true
+	return n == 1
+}
+
+// rest runs f for c in a goroutine, unless the server is closing.
+func (cs *connections) rest(c *conn, f func()) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.closing {
+		return false
+	}
+	c.atRest.Store(true)
+	cs.resting.Go(f)
+	return true
+}
+
+// endRests closes the connections that rest. None does from now on.
+func (cs *connections) endRests() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.closing = true
+	for c := range cs.open {
+		if c.atRest.Load() {
+			c.cut()
+		}
+	}
+}
+
+// waitForRested waits until no connection is served that has ever rested.
+func (cs *connections) waitForRested(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		cs.resting.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

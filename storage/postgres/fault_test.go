@@ -1,0 +1,270 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"stormdrain/internal/alert"
+	"stormdrain/internal/pgtest"
+	"stormdrain/storage"
+	"stormdrain/storage/storagetest"
+)
+
+var journal = alert.ID{7}
+
+// delivery makes one with a single alert.
+func delivery(seq uint64) storagetest.Delivery {
+	return storagetest.Delivery{
+		Seq: seq, ReceivedAt: 1_780_000_000_000_000 + int64(seq), RequestID: "r",
+		Alerts: []storagetest.Alert{{
+			StartsAt: alert.Time{Micros: 5, Nanos: 7}, EndsAt: alert.NoTime,
+			Labels: storagetest.Labels("alertname", "A", "severity", "page"), Details: alert.Details{Annotations: storagetest.Pairs("a", "b")},
+		}},
+	}
+}
+
+func (s *Store) mustPosition(t *testing.T) uint64 {
+	t.Helper()
+	p, err := s.Position(t.Context(), journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (s *Store) count(t *testing.T) (n int) {
+	t.Helper()
+	q := &alert.Query{From: storage.FirstTime, To: storage.LastTime}
+	if err := s.Events(t.Context(), q, func(*alert.Stored) error { n++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestConnectionBreaksDuringCommit cuts the line before and after the server
+// has read COMMIT. Neither is permanent, and the position says which it was.
+func TestConnectionBreaksDuringCommit(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	for _, after := range []bool{false, true} {
+		t.Run(map[bool]string{false: "unsent", true: "sent"}[after], func(t *testing.T) {
+			s := d.open(t)
+			cut := &cutter{dial: s.pool.config.DialFunc, after: after}
+			s.pool.config.DialFunc = cut.connect
+			if got := s.mustPosition(t); got != 0 {
+				t.Fatalf("position %d", got)
+			}
+			// Partitions are made now: that, too, ends with a COMMIT.
+			if err := s.Try(t.Context(), storagetest.Batch(journal, 0, delivery(1))); err != nil {
+				t.Fatal(err)
+			}
+			cut.armed.Store(true)
+			err := s.Write(t.Context(), storagetest.Batch(journal, 0, delivery(1)))
+			if err == nil || storage.Permanent(err) {
+				t.Fatalf("got %v", err)
+			}
+			if !after {
+				if got := s.mustPosition(t); got != 0 {
+					t.Fatalf("position %d, want 0", got)
+				}
+				err = s.Write(t.Context(), storagetest.Batch(journal, 0, delivery(1)))
+			} else {
+				err = s.Write(t.Context(), storagetest.Batch(journal, 1, delivery(2)))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := uint64(s.count(t)), s.mustPosition(t); got != want {
+				t.Errorf("%d events at position %d", got, want)
+			}
+		})
+	}
+}
+
+// cutter breaks a connection at the next COMMIT of a batch.
+type cutter struct {
+	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
+	after bool // the server gets to read and answer it
+	armed atomic.Bool
+}
+
+func (c *cutter) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := c.dial(ctx, network, addr)
+	return &cutConn{conn, c}, err
+}
+
+type cutConn struct {
+	net.Conn
+	cutter *cutter
+}
+
+func (c *cutConn) Write(b []byte) (int, error) {
+	if !bytes.Contains(b, []byte("COMMIT")) || !c.cutter.armed.Swap(false) {
+		return c.Conn.Write(b)
+	}
+	if c.cutter.after {
+		if _, err := c.Conn.Write(b); err != nil {
+			return 0, err
+		}
+		var answer [1]byte // it begins after the commit
+		if _, err := c.Conn.Read(answer[:]); err != nil {
+			return 0, err
+		}
+	}
+	c.Conn.Close()
+	return 0, errors.New("cut")
+}
+
+func TestServerComesAndGoes(t *testing.T) {
+	t.Parallel()
+	d := &databases{cluster: pgtest.Start(t), urls: map[string]string{}} // with fsync: it is killed
+	s := d.open(t)
+	d.cluster.Stop()
+	f := func(err error) {
+		t.Helper()
+		if err == nil || storage.Permanent(err) {
+			t.Errorf("without a server: %v", err)
+		}
+	}
+	_, err := s.Position(t.Context(), journal)
+	f(err)
+	f(s.Ping(t.Context()))
+	d.cluster.Restart()
+	from := s.mustPosition(t)
+	for _, stop := range []func(){d.cluster.Stop, d.cluster.Kill9, d.cluster.Kill9} {
+		if err := s.Write(t.Context(), storagetest.Batch(journal, from, delivery(from+1))); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		from++
+		f(s.Write(t.Context(), storagetest.Batch(journal, from, delivery(from+1))))
+		d.cluster.Restart()
+		if got := s.mustPosition(t); got != from {
+			t.Fatalf("position %d, want %d", got, from)
+		}
+	}
+	if got := s.count(t); got != int(from) {
+		t.Errorf("%d events, want %d", got, from)
+	}
+}
+
+func TestRefusedData(t *testing.T) {
+	t.Parallel()
+	s := newDatabases(t).open(t)
+	s.mustPosition(t)
+	f := func(name string, change func(*storagetest.Delivery)) {
+		t.Helper()
+		d := delivery(1)
+		change(&d)
+		for _, write := range []func(context.Context, *alert.Batch) error{s.Write, s.Try} {
+			if err := write(t.Context(), storagetest.Batch(journal, 0, d)); !storage.Permanent(err) {
+				t.Errorf("%s: got %v, want a permanent error", name, err)
+			}
+		}
+		if got := s.mustPosition(t); got != 0 {
+			t.Fatalf("%s: position %d", name, got)
+		}
+	}
+	f("source", func(d *storagetest.Delivery) { d.Source = "\xff" })
+	f("label", func(d *storagetest.Delivery) { d.Alerts[0].Labels = storagetest.Labels("a", "\xc3") })
+	f("annotation", func(d *storagetest.Delivery) {
+		d.Alerts[0].Details.Annotations = storagetest.Pairs("a", "\xed\xa0\x80")
+	})
+	f("extra", func(d *storagetest.Delivery) { d.Alerts[0].Details.Extra = []byte(`{"a":`) })
+	f("receiver", func(d *storagetest.Delivery) { d.Envelope.Receiver = "\x80" })
+	f("startsAt", func(d *storagetest.Delivery) { d.Alerts[0].StartsAt.Micros = storage.LastTime + 1 })
+	f("endsAt", func(d *storagetest.Delivery) { d.Alerts[0].EndsAt.Micros = storage.FirstTime - 1 })
+	f("receivedAt", func(d *storagetest.Delivery) { d.ReceivedAt = 1 << 62 })
+
+	b := storagetest.Batch(journal, 0, delivery(1))
+	b.Entries[0] = broken{b.Entries[0]}
+	if err := s.Write(t.Context(), b); !storage.Permanent(err) {
+		t.Errorf("content that ends too early: got %v", err)
+	}
+	if err := s.Write(t.Context(), storagetest.Batch(journal, 0, delivery(1))); err != nil {
+		t.Error(err)
+	}
+}
+
+type broken struct{ alert.Entry }
+
+func (broken) Content() ([]byte, error) { return []byte{1}, nil }
+
+// TestPartitionGone drops what the store has seen: its row is refused with the
+// code of a violated constraint, and is fine a moment later.
+func TestPartitionGone(t *testing.T) {
+	t.Parallel()
+	s := newDatabases(t).open(t)
+	s.mustPosition(t)
+	if err := s.Write(t.Context(), storagetest.Batch(journal, 0, delivery(1))); err != nil {
+		t.Fatal(err)
+	}
+	s.mustExec(t, `DROP TABLE events_20260528; DROP TABLE deliveries_20260528`)
+	if err := s.Write(t.Context(), storagetest.Batch(journal, 1, delivery(2))); !errors.Is(err, errNoPartition) || storage.Permanent(err) {
+		t.Fatalf("got %v", err)
+	}
+	if err := s.Write(t.Context(), storagetest.Batch(journal, 1, delivery(2))); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.count(t); got != 1 {
+		t.Errorf("%d events, want 1", got)
+	}
+}
+
+// mustExec runs statements on a connection of the store.
+func (s *Store) mustExec(t *testing.T, sql string) {
+	t.Helper()
+	c, err := s.pool.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.pool.release(c)
+	if err := c.Exec(t.Context(), sql).Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestEntriesOfAnotherProcess makes Write wait for a row that another
+// connection has written and not committed, and then find it there.
+func TestEntriesOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	s := newDatabases(t).open(t)
+	s.mustPosition(t)
+	b := storagetest.Batch(journal, 0, delivery(1))
+	c, err := s.pool.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.pool.release(c)
+	other := &transaction{c: c, b: b, numbers: make([]int64, len(b.Entries)), unknown: []int32{0, 1, 2}}
+	if err := c.Exec(t.Context(), `BEGIN`).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.insertMissing(t.Context(), []int32{0, 1, 2}); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Write(t.Context(), b) }()
+	for waiting := false; !waiting && t.Context().Err() == nil; {
+		err := query(t.Context(), c, `SELECT count(*) FROM pg_locks WHERE NOT granted`, arguments{}, func(v row) error {
+			waiting = v.int8(0) > 0
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Exec(t.Context(), `COMMIT`).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := s.count(t); got != 1 {
+		t.Errorf("%d events, want 1", got)
+	}
+}
