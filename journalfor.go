@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync"
+	"time"
 
 	"stormdrain/internal/record"
 	"stormdrain/pipeline"
@@ -20,10 +21,10 @@ func newJournalFor(j *journal.Journal) *journalFor {
 	return &journalFor{Journal: j, frames: sync.Pool{New: func() any { return new(frameFor) }}}
 }
 
-func (j *journalFor) Append(e record.Encoder, durable bool) (uint64, error) {
+func (j *journalFor) Append(e record.Encoder, durable bool, wait time.Duration) (uint64, error) {
 	f := j.frames.Get().(*frameFor)
 	f.encoder = e
-	seq, err := j.Journal.Append(f, durable)
+	seq, err := j.AppendWithin(f, durable, wait)
 	f.encoder = nil
 	j.frames.Put(f)
 	return seq, err

@@ -41,7 +41,7 @@ func openJournal(cfg *Config, m *obs.Metrics, log zerolog.Logger) (*journal.Jour
 	jc := journal.DefaultConfig()
 	jc.Dir = filepath.Join(cfg.Data.Dir, "journal")
 	jc.SegmentBytes, jc.MaxBytes = cfg.Journal.SegmentBytes, cfg.Journal.MaxBytes
-	jc.WaitTimeout = cfg.Webhook.RequestTimeout * 7 / 8 // it may be off by an eighth
+	jc.WaitTimeout = cfg.Webhook.RequestTimeout
 	jc.Observer = journal.Observer{
 		Synced: func(d time.Duration) { m.JournalFsync.Observe(d.Seconds()) },
 		TornTail: func(segment uint64, bytes int64) {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"time"
 
 	"stormdrain/internal/alert"
 	"stormdrain/internal/record"
@@ -120,9 +121,13 @@ func (p *Pipeline) Ingest(r alert.Request) (int, error) {
 	in.source, in.requestID = r.Source, r.RequestID
 	n := in.result.elements
 
-	seq, err := p.journal.Append(in, p.cfg.Ack != AckMemory)
+	deadline := r.Deadline
+	if deadline.IsZero() {
+		deadline = time.Now().Add(p.cfg.RequestTimeout)
+	}
+	seq, err := p.journal.Append(in, p.cfg.Ack != AckMemory, time.Until(deadline))
 	if err == nil && p.cfg.Ack == AckCommit {
-		err = p.stored.wait(seq, p.cfg.RequestTimeout)
+		err = p.stored.wait(seq, time.Until(deadline))
 	}
 	if err != nil {
 		if seq != 0 {

@@ -27,10 +27,10 @@ type Journal interface {
 	NewIdentity() ([16]byte, error)
 	LastAtOpen() uint64
 	Durable() uint64
-	// Append calls Encode once. durable: it returns after the fdatasync. A
-	// position other than 0 beside an error means that the frame may become
-	// durable all the same.
-	Append(e record.Encoder, durable bool) (seq uint64, err error)
+	// Append calls Encode once. durable: it returns after the fdatasync, or
+	// when wait is over. A position other than 0 beside an error means that the
+	// frame may become durable all the same.
+	Append(e record.Encoder, durable bool, wait time.Duration) (seq uint64, err error)
 	// Reader reads the frames behind a position, and the entries they need.
 	Reader(after uint64) (RecordReader, error)
 	ReadEntry(segment uint64, offset int64) ([]byte, error)
@@ -82,7 +82,7 @@ const (
 type Config struct {
 	Ack            Ack
 	MaxAlerts      int           // in one request; 0: no limit
-	RequestTimeout time.Duration // longest wait for the store, with AckCommit
+	RequestTimeout time.Duration // longest wait of a request without a deadline of its own
 	InternMaxBytes int64         // of the table of known sets; the least used make room
 	BodyCacheBytes int64         // of whole bodies; 0: no cache
 	Workers        int           // that parse frames; 0: one for each processor, at most 4

@@ -1,7 +1,7 @@
 package pipeline
 
 import (
-	"fmt"
+	"errors"
 	"sync"
 	"time"
 )
@@ -41,7 +41,7 @@ func (w *watermark) wait(pos uint64, timeout time.Duration) error {
 		select {
 		case <-changed:
 		case <-late.C:
-			return fmt.Errorf("not committed in the store within %v; send again", timeout)
+			return errors.New("not committed in the store in time; send again")
 		}
 	}
 }

@@ -15,16 +15,23 @@ func TestBudgetServesInOrder(t *testing.T) {
 		if !b.acquire(8, in(0)) {
 			t.Fatal("8 of 10 refused")
 		}
+		results := make(chan int64, 4)
 		var got []int64
+		settle := func() {
+			synctest.Wait()
+			for len(results) > 0 {
+				got = append(got, <-results)
+			}
+		}
 		want := func(n int64, wait time.Duration) {
 			go func() {
 				if b.acquire(n, in(wait)) {
-					got = append(got, n)
+					results <- n
 				} else {
-					got = append(got, -n)
+					results <- -n
 				}
 			}()
-			synctest.Wait()
+			settle()
 		}
 		want(5, time.Hour)
 		want(1, time.Hour) // there is room for it, but it came later
@@ -34,17 +41,17 @@ func TestBudgetServesInOrder(t *testing.T) {
 			t.Fatalf("served early: %v", got)
 		}
 		b.release(4)
-		synctest.Wait()
+		settle()
 		if len(got) != 2 || got[0]+got[1] != 6 {
 			t.Fatalf("after 4 came free: %v", got)
 		}
 		time.Sleep(2 * time.Second) // 9 gives up; the 2 behind it does not fit yet
-		synctest.Wait()
+		settle()
 		if len(got) != 3 || got[2] != -9 {
 			t.Fatalf("after a second: %v", got)
 		}
 		b.release(4)
-		synctest.Wait()
+		settle()
 		if len(got) != 4 || got[3] != 2 {
 			t.Fatalf("after 4 more: %v", got)
 		}

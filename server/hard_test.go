@@ -3,7 +3,6 @@ package server
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -69,89 +68,6 @@ func TestSlowSendersAreToldToTryAgain(t *testing.T) {
 		t.Errorf("%d of them were taken in", n)
 	}
 	eventually(t, "the budget is whole again", func() bool { return s.bodies.room.freeNow() == cfg.InFlightMaxBytes })
-}
-
-func TestFreshConnectionMayRest(t *testing.T) {
-	cfg := testConfig()
-	cfg.ReadTimeout = 50 * time.Millisecond
-	cfg.IdleTimeout = 400 * time.Millisecond
-	s := start(t, cfg, &fake{})
-	early, r := dial(t, s)
-	silent, silentReader := dial(t, s)
-	time.Sleep(150 * time.Millisecond) // longer than ReadTimeout: that is the point
-	if _, err := io.WriteString(early, post("/webhook", "", "{}")); err != nil {
-		t.Fatal(err)
-	}
-	if got := read(r, "POST"); got.code != 200 {
-		t.Errorf("on a connection opened ahead: %+v", got)
-	}
-	// One that never says anything is closed without a word.
-	if b, err := io.ReadAll(silentReader); err != nil || len(b) > 0 {
-		t.Errorf("%s was told %q, %v", silent.LocalAddr(), b, err)
-	}
-}
-
-func TestRestingConnectionIsUsedAgain(t *testing.T) {
-	cfg := testConfig()
-	cfg.restAfter = 20 * time.Millisecond
-	cfg.ReadTimeout = 200 * time.Millisecond
-	cfg.RequestTimeout = 200 * time.Millisecond
-	f := &fake{}
-	s := start(t, cfg, f)
-	resting := func() (n int) {
-		s.conns.mu.Lock()
-		defer s.conns.mu.Unlock()
-		for c := range s.conns.open {
-			if c.atRest.Load() {
-				n++
-			}
-		}
-		return n
-	}
-	c, r := dial(t, s)
-	for i := range 5 {
-		eventually(t, "the connection rests", func() bool { return resting() == 1 })
-		body := strings.Repeat("x", 1+i*10_000)
-		io.WriteString(c, strings.Repeat(post("/webhook", "", body), 2)) // the second is pipelined
-		for range 2 {
-			if got := read(r, "POST"); got.code != 200 || len(f.last().Body) != len(body) {
-				t.Fatalf("after rest %d: %+v", i, got)
-			}
-		}
-	}
-	if n := s.conns.count(); n != 1 {
-		t.Errorf("%d connections open", n)
-	}
-	eventually(t, "the connection rests", func() bool { return resting() == 1 })
-	io.WriteString(c, "POST /webh") // the header's clock runs from the first byte
-	checkLine(t, read(r, "POST"), 503, "try again")
-
-	gone, _ := dial(t, s)
-	eventually(t, "the other rests", func() bool { return resting() == 1 })
-	gone.Close()
-	eventually(t, "a client that leaves is forgotten", func() bool { return s.conns.count() == 0 })
-
-	_, last := dial(t, s)
-	eventually(t, "the last rests", func() bool { return resting() == 1 })
-	if err := s.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if b, err := io.ReadAll(last); err != nil || len(b) > 0 {
-		t.Errorf("resting while the server closes: %q, %v", b, err)
-	}
-	eventually(t, "every goroutine has ended", func() bool { return leftBehind() == "" })
-}
-
-func TestRestEndsWithTheIdleTimeout(t *testing.T) {
-	cfg := testConfig()
-	cfg.restAfter = 20 * time.Millisecond
-	cfg.IdleTimeout = 100 * time.Millisecond
-	s := start(t, cfg, &fake{})
-	_, r := dial(t, s)
-	if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
-		t.Errorf("%q, %v", b, err)
-	}
-	eventually(t, "it is forgotten", func() bool { return s.conns.count() == 0 })
 }
 
 func TestAnnouncedBytesAreNotHeld(t *testing.T) {
@@ -277,74 +193,6 @@ func TestThreeHundredAtOnce(t *testing.T) {
 			t.Fatalf("source %q with body %.20q", r.Source, r.Body)
 		}
 	}
-}
-
-func TestCloseAnswersWhatIsInFlight(t *testing.T) {
-	f := &fake{}
-	release, inside := make(chan struct{}), make(chan struct{}, 100)
-	f.ingest = func(alert.Request) (int, error) {
-		inside <- struct{}{}
-		<-release
-		return 1, nil
-	}
-	s := start(t, testConfig(), f)
-	idle, idleReader := dial(t, s)
-	io.WriteString(idle, "GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n")
-	read(idleReader, "GET")
-	const n = 20
-	replies := make(chan reply, n)
-	for range n {
-		go func() { replies <- raw(t, s, post("/webhook", "", "{}")) }()
-	}
-	for range n {
-		<-inside
-	}
-	closed := make(chan error)
-	for range 2 { // twice, at the same time
-		go func() { closed <- s.Close(t.Context()) }()
-	}
-	if b, err := io.ReadAll(idleReader); err != nil || len(b) > 0 {
-		t.Errorf("idle connection: %q, %v", b, err)
-	}
-	if _, err := net.Dial("tcp", s.address()); err == nil {
-		t.Error("still accepting")
-	}
-	close(release)
-	for range n {
-		if got := <-replies; got.code != 200 || !got.close {
-			t.Errorf("in flight: %+v", got)
-		}
-	}
-	for range 2 {
-		if err := <-closed; err != nil {
-			t.Error(err)
-		}
-	}
-	if n := s.conns.count(); n != 0 {
-		t.Errorf("%d connections open", n)
-	}
-	eventually(t, "every goroutine has ended:\n"+leftBehind(), func() bool { return leftBehind() == "" })
-}
-
-func TestCloseCutsWhatTakesTooLong(t *testing.T) {
-	f := &fake{}
-	began := make(chan struct{})
-	f.events = func(ctx context.Context, _ *alert.Query, _ func(*alert.Stored) error) error {
-		close(began)
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	cfg := testConfig()
-	s := start(t, cfg, f)
-	go raw(t, s, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
-	<-began
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := s.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("closed with %v", err)
-	}
-	eventually(t, "the connection is gone", func() bool { return s.conns.count() == 0 })
-	s.closeErr = nil // for the check after the test
 }
 
 func TestQueryEndsWithItsClient(t *testing.T) {

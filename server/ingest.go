@@ -39,7 +39,7 @@ func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 	if encoding != compress.Identity && !s.decode(ctx, b, encoding, &r, until) {
 		return
 	}
-	r.Body = b.bytes
+	r.Body, r.Deadline = b.bytes, until
 	n, err := s.Ingester.Ingest(r)
 	if err != nil {
 		s.notTaken(ctx, err)
@@ -141,7 +141,7 @@ func (s *Server) decode(ctx *fasthttp.RequestCtx, b *body, e compress.Encoding, 
 	case errNoRoom:
 		s.noRoom(ctx)
 	default:
-		r.Body = b.bytes
+		r.Body, r.Deadline = b.bytes, until
 		detail := "the body is not what its Content-Encoding says: " + oneLine(err.Error())
 		s.keep(*r, "encoding", detail)
 		answer(ctx, fasthttp.StatusBadRequest, detail)

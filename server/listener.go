@@ -20,14 +20,18 @@ type connections struct {
 	mu      sync.Mutex
 	open    map[*conn]struct{}
 	closing bool
-	resting sync.WaitGroup // goroutines of connections that rest, or did; no more once closing
+	empty   chan struct{} // closed when the server is closing and none is open
+}
+
+func newConnections(most int, refused prometheus.Counter) *connections {
+	return &connections{most: most, refused: refused, open: make(map[*conn]struct{}), empty: make(chan struct{})}
 }
 
 // add reports whether there is room for one more.
 func (cs *connections) add(c *conn) bool {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if len(cs.open) >= cs.most {
+	if len(cs.open) >= cs.most || cs.closing {
 		return false
 	}
 	cs.open[c] = struct{}{}
@@ -36,8 +40,11 @@ func (cs *connections) add(c *conn) bool {
 
 func (cs *connections) remove(c *conn) {
 	cs.mu.Lock()
+	defer cs.mu.Unlock()
 	delete(cs.open, c)
-	cs.mu.Unlock()
+	if cs.closing && len(cs.open) == 0 {
+		close(cs.empty)
+	}
 }
 
 // cutAll closes every connection under the feet of whoever serves it.
@@ -116,7 +123,7 @@ func (l *listener) refuse(nc net.Conn) {
 }
 
 func tooManyAnswer(most int, id string) []byte {
-	line := fmt.Sprintf("too many connections: server.max_connections is %d; try again\n", most)
+	line := fmt.Sprintf("too many connections (server.max_connections is %d), or shutting down; try again\n", most)
 	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"+
 		"Content-Length: %d\r\n%s: %s\r\nConnection: close\r\n\r\n%s", len(line), headerRequestID, id, line)
 }

@@ -43,15 +43,19 @@ func (cs *connections) rest(c *conn, f func()) bool {
 		return false
 	}
 	c.atRest.Store(true)
-	cs.resting.Go(f)
+	go f()
 	return true
 }
 
-// endRests closes the connections that rest. None does from now on.
+// endRests closes the connections that rest. None does from now on, and no new
+// one is taken.
 func (cs *connections) endRests() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.closing = true
+	if len(cs.open) == 0 {
+		close(cs.empty)
+	}
 	for c := range cs.open {
 		if c.atRest.Load() {
 			c.cut()
@@ -59,15 +63,10 @@ func (cs *connections) endRests() {
 	}
 }
 
-// waitForRested waits until no connection is served that has ever rested.
-func (cs *connections) waitForRested(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		cs.resting.Wait()
-		close(done)
-	}()
+// waitEmpty waits until every connection is closed, after endRests.
+func (cs *connections) waitEmpty(ctx context.Context) error {
 	select {
-	case <-done:
+	case <-cs.empty:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -130,7 +130,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 	s := &Server{
 		Parts: parts, cfg: cfg,
 		complain: sampled(parts.Log),
-		conns:    &connections{most: cfg.MaxConnections, refused: parts.Metrics.HTTPConnectionsRefused, open: make(map[*conn]struct{})},
+		conns:    newConnections(cfg.MaxConnections, parts.Metrics.HTTPConnectionsRefused),
 		bodies:   newBodies(newBudget(cfg.InFlightMaxBytes)),
 		ids:      newRequestIDs(),
 		failed:   make(chan error, 1),
@@ -207,8 +207,9 @@ func (s *Server) close(ctx context.Context) error {
 		err = nil // a listener that had failed is closed already
 	}
 	if err == nil {
-		// fasthttp does not know of requests that ended a rest just now.
-		err = s.conns.waitForRested(ctx)
+		// fasthttp counts a connection as gone a moment before it is closed,
+		// and does not know of requests that ended a rest just now.
+		err = s.conns.waitEmpty(ctx)
 	}
 	if err != nil {
 		s.stopReading()

@@ -24,19 +24,19 @@ local rules = {
 		name = "KubePodNotReady", severity = "warning",
 		text = "has been in a non-ready state for longer than 15 minutes, %s %% of its probes failed",
 		summary = "Pod has been in a non-ready state for more than 15 minutes.",
-		expr = "sum+by+%28namespace%2C+pod%2C+cluster%29+%28max+by+%28namespace%2C+pod%2C+cluster%29+%28kube_pod_status_phase%7Bphase%3D~%22Pending%7CUnknown%7CFailed%22%7D%29+%2A+on+%28namespace%2C+pod%2C+cluster%29+group_left+%28owner_kind%29+topk+by+%28namespace%2C+pod%2C+cluster%29+%281%2C+max+by+%28namespace%2C+pod%2C+owner_kind%2C+cluster%29+%28kube_pod_owner%7Bowner_kind%21%3D%22Job%22%7D%29%29%29+%3E+0",
+		expr = "sum+by+%28namespace%2C+pod%2C+cluster%29+%28kube_pod_status_phase%7Bphase%3D~%22Pending%7CUnknown%7CFailed%22%7D+%2A+on+%28namespace%2C+pod%29+kube_pod_owner%29+%3E+0",
 	},
 	{
 		name = "CPUThrottlingHigh", severity = "info",
 		text = "is throttled in %s %% of its CPU periods, which makes its requests slow",
 		summary = "Processes experience elevated CPU throttling.",
-		expr = "sum+by+%28cluster%2C+container%2C+pod%2C+namespace%29+%28increase%28container_cpu_cfs_throttled_periods_total%7Bcontainer%21%3D%22%22%2Cjob%3D%22kubelet%22%2Cmetrics_path%3D%22%2Fmetrics%2Fcadvisor%22%7D%5B5m%5D%29%29+%2F+sum+by+%28cluster%2C+container%2C+pod%2C+namespace%29+%28increase%28container_cpu_cfs_periods_total%7Bjob%3D%22kubelet%22%2Cmetrics_path%3D%22%2Fmetrics%2Fcadvisor%22%7D%5B5m%5D%29%29+%3E+%2825+%2F+100%29",
+		expr = "sum+by+%28cluster%2C+container%2C+pod%29+%28increase%28container_cpu_cfs_throttled_periods_total%5B5m%5D%29%29+%2F+sum+by+%28cluster%2C+container%2C+pod%29+%28increase%28container_cpu_cfs_periods_total%5B5m%5D%29%29+%3E+0.25",
 	},
 	{
 		name = "KubePodMemoryHigh", severity = "critical",
 		text = "uses %s %% of the memory that it may use and will be killed when it needs more",
 		summary = "Pod is about to be killed for the memory that it uses.",
-		expr = "max+by+%28cluster%2C+namespace%2C+pod%2C+container%29+%28container_memory_working_set_bytes%7Bjob%3D%22kubelet%22%2Cmetrics_path%3D%22%2Fmetrics%2Fcadvisor%22%2Ccontainer%21%3D%22%22%2Cimage%21%3D%22%22%7D%29+%2F+on+%28cluster%2C+namespace%2C+pod%2C+container%29+max+by+%28cluster%2C+namespace%2C+pod%2C+container%29+%28kube_pod_container_resource_limits%7Bresource%3D%22memory%22%7D%29+%3E+0.9",
+		expr = "max+by+%28cluster%2C+pod%2C+container%29+%28container_memory_working_set_bytes%7Bcontainer%21%3D%22%22%2Cimage%21%3D%22%22%7D%29+%2F+max+by+%28cluster%2C+pod%2C+container%29+%28kube_pod_container_resource_limits%29+%3E+0.9",
 	},
 }
 

@@ -20,7 +20,8 @@ type Request struct {
 	Kind      Kind
 	Source    string // from the path, percent-decoded; empty without one
 	RequestID string
-	Body      []byte // lent until Ingest returns
+	Body      []byte    // lent until Ingest returns
+	Deadline  time.Time // the sender wants an answer by then; zero: whenever
 }
 
 // RefusedError says that a body can never be stored: the sender must change

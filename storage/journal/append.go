@@ -1,6 +1,10 @@
 package journal
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 const (
 	// maxPending bounds what waits for the disk in memory. Twice this, as the
@@ -23,7 +27,18 @@ const (
 // any other error no Reader of this process sees it; if the process ends before a
 // new segment could be made, the next one may find it.
 func (j *Journal) Append(f Frame, durable bool) (uint64, error) {
-	deadline := j.ticks.Load() + waitTicks + 1
+	return j.AppendWithin(f, durable, j.cfg.WaitTimeout)
+}
+
+// AppendWithin is Append with a shorter wait than WaitTimeout; it is measured
+// in sixteenths of that. With ErrTimeout the position is returned as well, if the
+// frame got one: that is where it may turn up.
+func (j *Journal) AppendWithin(f Frame, durable bool, wait time.Duration) (uint64, error) {
+	ticks := int64(waitTicks + 1)
+	if wait < j.cfg.WaitTimeout {
+		ticks = max(1, int64(wait*waitTicks/j.cfg.WaitTimeout))
+	}
+	deadline := j.ticks.Load() + ticks
 	seq, b, err := j.enter(f, durable, deadline)
 	if err != nil {
 		return 0, err
@@ -34,7 +49,10 @@ func (j *Journal) Append(f Frame, durable bool) (uint64, error) {
 	}
 	err = b.wait(seq, &j.ticks, deadline)
 	j.putBatch(b)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrTimeout):
+		return seq, err
+	case err != nil:
 		return 0, err
 	}
 	return seq, nil
