@@ -14,7 +14,7 @@ run: build ## build and start on port 9567, storing below ./data (flags in ARGS=
 	exec bin/stormdrain serve $(ARGS)
 
 build: ## build bin/stormdrain, a static binary
-	CGO_ENABLED=0 go build -trimpath -o bin/stormdrain .
+	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/stormdrain .
 
 test: ## everything a change has to pass, with what it needs installed (FUZZTIME=60s ROUNDS=25)
 	@FUZZTIME='$(FUZZTIME)' ROUNDS='$(ROUNDS)' scripts/test.sh

@@ -8,14 +8,16 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
+
+// counter is a metric that only grows.
+type counter interface{ Inc() }
 
 // connections is every open connection of every listener.
 type connections struct {
 	most    int
-	refused prometheus.Counter
+	refused counter
 
 	mu      sync.Mutex
 	open    map[*conn]struct{}
@@ -23,7 +25,7 @@ type connections struct {
 	empty   chan struct{} // closed when the server is closing and none is open
 }
 
-func newConnections(most int, refused prometheus.Counter) *connections {
+func newConnections(most int, refused counter) *connections {
 	return &connections{most: most, refused: refused, open: make(map[*conn]struct{}), empty: make(chan struct{})}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -110,10 +111,10 @@ func TestLatencyCountsFromWhenARequestWasDue(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	n := 0
+	var requests atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
-		switch n++; n { // one connection, so one at a time
+		switch requests.Add(1) {
 		case 2:
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case 3:

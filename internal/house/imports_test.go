@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"internal/pgtest":     {},
 	"internal/house":      {},
 	"internal/e2e":        {"internal/pgtest"},
-	"server":              {"internal/..."},
+	"server":              {"internal/...", "server/..."},
 	"pipeline":            {"internal/..."},
 	"storage":             {"internal/alert"},
 	"storage/storagetest": {"storage", "internal/alert"},

@@ -46,7 +46,6 @@ func benchmarkWrite(b *testing.B, change func(batch *alert.Batch, n int)) {
 	if err := s.Write(ctx, batch); err != nil {
 		b.Fatal(err)
 	}
-	c0, d0 := cpuOf(b, s)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := range b.N {
@@ -59,9 +58,6 @@ func benchmarkWrite(b *testing.B, change func(batch *alert.Batch, n int)) {
 		}
 	}
 	b.StopTimer()
-	c1, d1 := cpuOf(b, s)
-	b.ReportMetric((c1-c0)/float64(b.N), "self-ms/op")
-	b.ReportMetric((d1-d0)/float64(b.N), "pg-ms/op")
 	b.ReportMetric(float64(b.N)*benchEvents/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(bytesPerEvent(b, s), "B/event")
 }
