@@ -14,7 +14,7 @@ import (
 const (
 	// readBufferSize bounds the header of a request. A connection keeps its
 	// buffer until it rests.
-	readBufferSize = 4 << 10
+	readBufferSize = 8 << 10
 	// writeBufferSize holds an answer to a webhook, so that it is one write.
 	// Larger ones go past it.
 	writeBufferSize = 512

@@ -71,6 +71,7 @@ type Store struct {
 	migrated   *once
 	partitions *partitions
 	numbers    *cache
+	summaries  *summaries
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -93,6 +94,7 @@ func New(cfg Config) (*Store, error) {
 		migrated:   newOnce(),
 		partitions: newPartitions(),
 		numbers:    newCache(cfg.CacheEntries),
+		summaries:  newSummaries(),
 	}, nil
 }
 

@@ -47,6 +47,9 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 		return err
 	}
 	s.numbers.add(b.Entries, t.numbers, t.unknown)
+	if day, due := s.summaries.due(b); due {
+		summarize(ctx, c, day)
+	}
 	return nil
 }
 
