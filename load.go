@@ -69,7 +69,6 @@ func notBuilt() []unbuilt {
 		{"rate_limit.per_client", "a rate limit is", proxy},
 		{"storage.retention", "retention is", "delete old rows by hand"},
 		{"log.access", "an access log is", "let a proxy in front write it"},
-		{"debug.pprof", "profiling over HTTP is", "use perf"},
 	}
 }
 

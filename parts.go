@@ -142,6 +142,7 @@ func serverConfig(cfg *Config) server.Config {
 		MaxConnections: cfg.Server.MaxConnections,
 		MaxRequestSize: int(cfg.Webhook.MaxRequestSize), RequestTimeout: cfg.Webhook.RequestTimeout,
 		InFlightMaxBytes: cfg.Pipeline.InFlightMaxBytes,
+		Pprof:            cfg.Debug.Pprof,
 	}
 }
 

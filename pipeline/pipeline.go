@@ -86,7 +86,7 @@ type Config struct {
 	InternMaxBytes int64         // of the table of known sets; the least used make room
 	BodyCacheBytes int64         // of whole bodies; 0: no cache
 	Workers        int           // that parse frames; 0: one for each processor, at most 4
-	RingSize       int           // chunks between reader and batcher
+	RingSize       int           // deliveries between reader and batcher
 	RingMaxBytes   int64         // of all chunks and the batch together; a larger frame goes through alone
 	BatchRows      int           // events that make a batch; one delivery more is possible
 	FlushInterval  time.Duration // longest wait of an event for its batch to fill

@@ -69,8 +69,9 @@ type frameRef struct {
 // durable: few enough for a quick start under light load, enough that the
 // hand-over (two channel operations) is not what the time goes to in a storm.
 const (
-	chunkFrames = 64
+	chunkFrames = 16
 	chunkBytes  = 64 << 10
+	keepEvents  = 4096 // a chunk that one large delivery made larger is not kept
 )
 
 // parsedFactor is by how much a frame grows when it is parsed: 13 bytes of a
@@ -80,7 +81,7 @@ const parsedFactor = 6
 func (c *chunk) reset() {
 	clear(c.parsed)
 	clear(c.events)
-	if cap(c.payloads) > 4*chunkBytes {
+	if cap(c.payloads) > 4*chunkBytes || cap(c.events) > keepEvents {
 		c.payloads, c.events = nil, nil
 	}
 	*c = chunk{payloads: c.payloads[:0], frames: c.frames[:0], parsed: c.parsed[:0], events: c.events[:0], ready: c.ready}
@@ -99,7 +100,9 @@ type ring struct {
 	budget budget
 }
 
-func newRing(size int, maxBytes int64) *ring {
+// newRing makes a ring that holds this many deliveries.
+func newRing(deliveries int, maxBytes int64) *ring {
+	size := max(2, deliveries/chunkFrames)
 	r := &ring{free: make(chan *chunk, size), work: make(chan *chunk, size), order: make(chan *chunk, size)}
 	r.budget.max = maxBytes
 	r.budget.freed = make(chan struct{}, 1)

@@ -38,6 +38,10 @@ type Config struct {
 	InFlightMaxBytes int64
 
 	restAfter time.Duration // 0: the constant; tests are in more of a hurry
+
+	// Pprof serves Go's profiles below /debug/pprof/. Default false: a profile
+	// costs time, and says much about the machine.
+	Pprof bool
 }
 
 // DefaultConfig returns the defaults of the contract.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fasthttp/router"
 	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/pprofhandler"
 )
 
 const pathWebhook = "/webhook"
@@ -38,6 +39,9 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		r.GET(page.path, h)
 		r.HEAD(page.path, h)
 		s.readPaths[page.path] = true
+	}
+	if s.cfg.Pprof {
+		r.GET("/debug/pprof/{profile:*}", s.chain("pprof", pprofhandler.PprofHandler))
 	}
 	return func(ctx *fasthttp.RequestCtx) {
 		// Not by the router: it has no place for /webhook/ beside

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"stormdrain/benchmarks/machine"
+	"stormdrain/benchmarks/report"
+	"stormdrain/benchmarks/wrk"
+)
+
+// bench is everything that is made once: programs, a folder and PostgreSQL.
+type bench struct {
+	opts     options
+	progress io.Writer
+
+	root       string // of the module
+	dir        string // of the programs and of the data, removed by close
+	stormdrain string
+	ceiling    string
+	tests      map[string]string // of each store, compiled
+	postgres   *postgres
+}
+
+// prepare builds everything and starts PostgreSQL.
+func prepare(ctx context.Context, opts options, progress io.Writer) (_ *bench, err error) {
+	b := &bench{opts: opts, progress: progress, tests: map[string]string{}}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if b.dir, err = os.MkdirTemp("", "stormdrain-bench"); err != nil {
+		return nil, err
+	}
+	if err := b.build(ctx); err != nil {
+		return nil, err
+	}
+	if b.postgres, err = openPostgres(opts.postgres); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *bench) close() {
+	if b.postgres != nil {
+		b.postgres.close()
+	}
+	if b.dir != "" {
+		os.RemoveAll(b.dir)
+	}
+}
+
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.progress, format+"\n", args...) }
+
+// measure does everything that was asked for, in turn.
+func (b *bench) measure(ctx context.Context) (*report.Report, error) {
+	o := &b.opts
+	r := &report.Report{
+		Time: time.Now(), Commit: b.commit(ctx), Quick: o.quick, Machine: machine.Describe(b.dir),
+		Settings: report.Settings{Rounds: o.rounds, Duration: o.duration, Warmup: o.warmup, Connections: o.connections, Rate: o.rate, Steady: o.steady},
+	}
+	if fs := r.Machine.FileSystem; fs == "tmpfs" && !o.quick {
+		return nil, fmt.Errorf("temporary files are on %s, where an fsync costs nothing; set TMPDIR to a folder on the disk", fs)
+	}
+	if err := b.describe(ctx, r); err != nil {
+		return nil, err
+	}
+	for _, mode := range o.modes {
+		l, err := b.lookAtLoad(ctx, mode)
+		if err != nil {
+			return nil, fmt.Errorf("load %q is not what it should be: %w", mode, err)
+		}
+		r.Loads = append(r.Loads, l)
+	}
+	for _, step := range []func(context.Context, *report.Report, int) error{b.closedRound, b.steadyRound, b.rowsRound} {
+		for round := range o.rounds {
+			if err := step(ctx, r, round+1); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return r, nil
+}
+
+func (b *bench) describe(ctx context.Context, r *report.Report) error {
+	version, settings, err := b.postgres.settings(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := wrk.Version(ctx)
+	if err != nil {
+		return err
+	}
+	r.Postgres = settings
+	r.Versions = map[string]string{"go": runtime.Version(), "postgres": version, "wrk": client}
+	return nil
+}
+
+// chosen returns the ceiling and the targets that were asked for.
+func (b *bench) chosen() (all []target) {
+	for _, t := range targets() {
+		if t.name == report.Ceiling || slices.Contains(b.opts.targets, t.name) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// onEach starts a target, calls f with it and stops it again.
+func (b *bench) onEach(ctx context.Context, t target, f func(*instance) error) error {
+	i, err := b.start(ctx, t)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(i), b.stop(i))
+}
+
+func (b *bench) script() string { return filepath.Join(b.root, "benchmarks", "wrk", "storm.lua") }
