@@ -132,8 +132,10 @@ func TestBodyCache(t *testing.T) {
 		}
 		return found
 	}
-	if ask(body) != nil || ask(body) != nil {
-		t.Error("found what was never kept")
+	for range 2 {
+		if ask(body) != nil {
+			t.Error("found what was never kept")
+		}
 	}
 	found := ask(body)
 	if found == nil || found == result || found.elements != 1 {

@@ -103,7 +103,7 @@ func (a *wireAlert) reset() {
 // member by member.
 func (m *wireMessage) decode(body []byte) error {
 	body = trimSpace(body)
-	err := json.UnmarshalNoEscape(body, m, json.DecodeNoCopyString())
+	err := json.UnmarshalWithOption(body, m, json.DecodeNoCopyString())
 	if err == nil && len(m.Alerts) > 0 && m.compactLength() == len(body) {
 		return nil
 	}

@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"time"
 )
 
@@ -73,19 +71,15 @@ func (s *sender) send(n int) (status string, err error) {
 	if _, err := s.conn.Write(s.out); err != nil {
 		return "", err
 	}
-	answer, err := http.ReadResponse(s.in, nil)
+	got, err := readAnswer(s.in)
 	if err != nil {
 		return "", err
 	}
-	defer answer.Body.Close()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-		return "", err
-	}
-	if answer.Close {
+	if got.last {
 		s.close()
 	}
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Sprintf("status %d", answer.StatusCode), nil
+	if got.status != 200 {
+		return fmt.Sprintf("status %d", got.status), nil
 	}
 	return "", nil
 }

@@ -42,7 +42,8 @@ func (b *batch) finish(durable uint64, err error) {
 // the clock before it moved is counted as waiting by now, so none sleeps on.
 func (b *batch) nudge() {
 	b.mu.Lock()
-	b.mu.Unlock() //nolint:staticcheck // see above
+	//lint:ignore SA2001 see above
+	b.mu.Unlock()
 	b.cond.Broadcast()
 }
 

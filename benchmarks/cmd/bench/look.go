@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -26,7 +27,7 @@ func (b *bench) lookAtLoad(ctx context.Context, mode string) (report.Load, error
 	if err != nil {
 		return report.Load{}, err
 	}
-	look := &look{seed: maphash.MakeSeed(), seen: map[uint64]bool{}, labels: map[string]bool{}}
+	look := newLook()
 	srv := &http.Server{Handler: look, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
@@ -39,10 +40,11 @@ func (b *bench) lookAtLoad(ctx context.Context, mode string) (report.Load, error
 	if err != nil {
 		return report.Load{}, err
 	}
-	if failures := res.Failures(); failures != "" {
-		return report.Load{}, fmt.Errorf("%s; %w", failures, look.err)
+	seen, err := look.load(mode)
+	if failures := res.Failures(); err == nil && failures != "" {
+		err = errors.New(failures)
 	}
-	return look.load(mode)
+	return seen, err
 }
 
 // decoded is how many bodies are decoded; all others are only compared.
@@ -58,6 +60,10 @@ type look struct {
 	bytes  int
 	seen   map[uint64]bool
 	labels map[string]bool
+}
+
+func newLook() *look {
+	return &look{seed: maphash.MakeSeed(), seen: map[uint64]bool{}, labels: map[string]bool{}}
 }
 
 func (l *look) ServeHTTP(w http.ResponseWriter, r *http.Request) {
