@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint bench profile crash e2e deps clean
+.PHONY: help run build test race fuzz lint bench micro profile crash e2e deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,10 @@ lint: ## gofmt, go vet and staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
-bench: ## the benchmarks (BENCH=regular expression, BENCHTIME=1s)
+bench: deps ## side by side with the ceiling, about 12 minutes on a quiet machine (ARGS=-quick)
+	go run ./benchmarks/cmd/bench -out benchmarks/results $(ARGS)
+
+micro: ## the benchmarks of single parts (BENCH=regular expression, BENCHTIME=1s)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime '$(or $(BENCHTIME),1s)' -benchmem ./...
 
 profile: ## where a benchmark spends its time (PKG=./pipeline BENCH=regular expression)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: a C compiler (for the race
-# detector), make, PostgreSQL and Alertmanager. Debian and its kin only; does
+# detector), make, PostgreSQL, Alertmanager and wrk (for the benchmarks). Debian and its kin only; does
 # nothing where all is there. Works as root, and with sudo otherwise.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ packages=()
 have gcc || packages+=(gcc libc6-dev)
 have make || packages+=(make)
 have_postgres || packages+=(postgresql)
+have wrk || packages+=(wrk)
 have prometheus-alertmanager || have alertmanager || packages+=(prometheus-alertmanager)
 [ ${#packages[@]} -gt 0 ] || exit 0
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All that a change has to pass, in stages, each with its time. Stops at the
-# first stage that fails. FUZZTIME is the time of each fuzz target, ROUNDS the
-# number of kills in each crash test.
+# first stage that fails. FUZZTIME is the time of each fuzz target of the
+# decoder, OTHERS that of the other targets, ROUNDS the number of kills in each
+# crash test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,5 +59,5 @@ stage unit unit
 stage plain plain
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
 stage crash env ROUNDS="$rounds" "$work/stage" -log crash -timeout=20m -run '^TestCrash' ./internal/e2e
-stage fuzz env FUZZTIME="$fuzztime" STAGE="$work/stage" scripts/fuzz.sh
+stage fuzz env FUZZTIME="$fuzztime" OTHERS="${OTHERS:-15s}" STAGE="$work/stage" scripts/fuzz.sh
 echo "== all: $SECONDS s"

@@ -51,6 +51,7 @@ type judge struct {
 
 	passed, failed int
 	skipped        []string
+	late           int // fuzz targets that ended later than they should, with nothing found
 }
 
 func run(name string, args []string, showLog bool) error {
@@ -68,7 +69,7 @@ func run(name string, args []string, showLog bool) error {
 	testErr := cmd.Wait()
 	fmt.Printf("%s: %d passed, %d failed, %d skipped\n", name, j.passed, j.failed, len(j.skipped))
 	switch {
-	case testErr != nil:
+	case testErr != nil && (j.failed > 0 || j.late == 0):
 		return fmt.Errorf("go test: %w", testErr)
 	case readErr != nil:
 		return readErr
@@ -128,6 +129,9 @@ func (j *judge) end(e event, said *strings.Builder) {
 	switch {
 	case e.Test == "":
 		j.endPackage(e, text)
+	case e.Action == "fail" && foundNothing(e.Test, text):
+		j.passed++
+		j.late++
 	case e.Action == "fail":
 		j.failed++
 		fmt.Fprintf(j.out, "%s: %s\n%s", e.Package, e.Test, text)
@@ -140,6 +144,14 @@ func (j *judge) end(e event, said *strings.Builder) {
 			j.printLog(e.Test, text)
 		}
 	}
+}
+
+// foundNothing tells a fuzz target that was still at an input when its time was
+// over, which go test reports as a failure on a busy machine, from one that found
+// something: then there is an input.
+func foundNothing(test, text string) bool {
+	return strings.HasPrefix(test, "Fuzz") && strings.Contains(text, "context deadline exceeded") &&
+		!strings.Contains(text, "Failing input written") && !strings.Contains(text, "panic")
 }
 
 func (j *judge) endPackage(e event, text string) {

@@ -39,6 +39,12 @@ func TestJudge(t *testing.T) {
 		`{"Action":"output","Package":"p","Test":"TestA","Output":"so far\n"}`,
 		`{"Action":"fail","Package":"p"}`,
 	}, 0, 0, 0, "p TestA did not end:\nso far\n")
+	f("a fuzz target whose time was over, and one that found something", []string{
+		`{"Action":"output","Package":"p","Test":"FuzzA","Output":"context deadline exceeded\n"}`,
+		`{"Action":"fail","Package":"p","Test":"FuzzA"}`,
+		`{"Action":"output","Package":"p","Test":"FuzzB","Output":"context deadline exceeded\nFailing input written to x\n"}`,
+		`{"Action":"fail","Package":"p","Test":"FuzzB"}`,
+	}, 1, 1, 0, "p: FuzzB\ncontext deadline exceeded\nFailing input written to x\n")
 	f("what the compiler says", []string{
 		`{"Action":"build-output","ImportPath":"p","Output":"p.go:1: no\n"}`,
 		`not JSON`,
