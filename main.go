@@ -95,12 +95,19 @@ func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
 	down.add("server", srv.Close)
 	log.Info().Str("store", kind).Str("data", cfg.Data.Dir).Str("ack", cfg.Journal.Ack).Msg("ready to take alerts")
 
-	select {
-	case <-ctx.Done():
-		log.Info().Msg("shutting down: no new requests, what is in flight is finished")
-		return nil
-	case err := <-srv.Failed():
-		return fmt.Errorf("serve: %w", err)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			log.Warn().Msg("SIGHUP: this version reads its configuration at the start only; restart it to change something")
+		case <-ctx.Done():
+			log.Info().Msg("shutting down: no new requests, what is in flight is finished")
+			return nil
+		case err := <-srv.Failed():
+			return fmt.Errorf("serve: %w", err)
+		}
 	}
 }
 
