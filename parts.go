@@ -81,6 +81,14 @@ type observer struct {
 }
 
 func newObserver(m *obs.Metrics, store string) *observer {
+	// There from the start, at 0: a rate over them has a beginning, and a sum is
+	// complete.
+	for _, reason := range []string{"type", "time", "status", "store", "damaged"} {
+		m.AlertsQuarantined.WithLabelValues(reason)
+	}
+	for _, reason := range []string{"syntax", "shape", "encoding"} {
+		m.BodiesQuarantined.WithLabelValues(reason)
+	}
 	return &observer{m: m, flush: m.StoreFlush.WithLabelValues(store)}
 }
 

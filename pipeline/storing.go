@@ -183,6 +183,7 @@ func (p *Pipeline) noteStored(b *batch) {
 			replayed += c.alerts
 		}
 	}
+	p.unanswered.forget(b.To)
 	for i := range b.rejected {
 		for j := range b.rejected[i].alerts {
 			p.observer.AlertsQuarantined(b.rejected[i].alerts[j].reason, 1)

@@ -63,6 +63,17 @@ func (s *seqSet) add(seq uint64) {
 	s.seqs[seq] = struct{}{}
 }
 
+// forget removes what is stored up to here: frames that failed after all.
+func (s *seqSet) forget(upTo uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for seq := range s.seqs {
+		if seq <= upTo {
+			delete(s.seqs, seq)
+		}
+	}
+}
+
 // take reports whether seq is in the set, and removes it.
 func (s *seqSet) take(seq uint64) bool {
 	s.mu.Lock()
