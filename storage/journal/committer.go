@@ -109,6 +109,7 @@ func (j *Journal) commitRun(r run, b []byte) *SegmentError {
 	if err := writeAll(s.file, b, s.written); err != nil {
 		return &SegmentError{Segment: s.number, Op: "write", Err: err}
 	}
+	j.zeroAhead(s, s.written+int64(len(b)))
 	begun := time.Now()
 	if err := s.file.Sync(); err != nil {
 		return &SegmentError{Segment: s.number, Op: "sync", Err: err}
@@ -127,6 +128,9 @@ func (j *Journal) activate(s *segment) error {
 	}
 	if err := j.create(s); err != nil {
 		return err
+	}
+	if j.active != nil {
+		j.active.cutZeros()
 	}
 	j.retire()
 	j.mu.Lock()

@@ -37,6 +37,11 @@ type Config struct {
 
 	// Observer hears what happens on the disk.
 	Observer Observer
+
+	// ahead is how many bytes of zeros are kept behind what is written to a
+	// segment, a 64th of SegmentBytes and at most 1 MiB. They do not count for
+	// MaxBytes. Negative: none.
+	ahead int64
 }
 
 // Observer is told what an operator wants to see. Any func may be nil. They
@@ -88,6 +93,9 @@ func (c *Config) setDefaults() {
 		c.Now = time.Now
 	}
 	c.SegmentBytes = min(c.SegmentBytes, c.MaxBytes/4)
+	if c.ahead == 0 && c.SegmentBytes >= 64*blockBytes {
+		c.ahead = min(c.SegmentBytes/64, 1<<20)
+	}
 }
 
 func (o *Observer) synced(d time.Duration) {

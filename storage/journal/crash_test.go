@@ -52,6 +52,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	cfg := DefaultConfig()
 	cfg.Dir = "/data/journal"
 	cfg.SegmentBytes = 256 + rng.Int64N(3000)
+	cfg.ahead = rng.Int64N(3)*700 - 700 // none, none, 700 bytes of zeros
 	cfg.MaxBytes = 1 << 20
 	return &history{
 		t: t, seed: seed, rng: rng, cfg: cfg, disk: crashfs.New(seed),

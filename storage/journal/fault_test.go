@@ -35,6 +35,7 @@ func TestEveryOperationFailsInTurn(t *testing.T) {
 func faultConfig(disk *crashfs.FS) Config {
 	cfg := DefaultConfig()
 	cfg.Dir, cfg.FS, cfg.SegmentBytes = "/data/journal", disk, 2000
+	cfg.ahead = 600
 	return cfg
 }
 

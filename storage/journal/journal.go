@@ -61,6 +61,7 @@ type Journal struct {
 	// ---- owned by the committer ----
 	active   *segment // which it writes; nil after a failure and at the start
 	spare    []byte
+	zeros    []byte // see zeroAhead
 	runs     []run
 	failures int // in a row, without a sync that worked
 	retryAt  time.Time
@@ -162,6 +163,9 @@ func (j *Journal) closeFiles() {
 	defer j.mu.Unlock()
 	for _, s := range j.segs {
 		s.handle.close()
+	}
+	if j.active != nil {
+		j.active.cutZeros()
 	}
 	j.retire()
 }

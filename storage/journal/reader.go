@@ -260,7 +260,7 @@ func (r *Reader) enter() (rec Record, lost bool, err error) {
 	}
 	r.seg, r.expect = s, s.first
 	buf := r.scan.buf
-	r.scan = scanner{file: f, epoch: s.epoch, off: headerLen, nextSeq: s.first, rescue: f == nil && !errors.Is(err, errGone), buf: buf}
+	r.scan = scanner{file: f, epoch: s.epoch, off: headerLen, nextSeq: s.first, rescue: f == nil && !errors.Is(err, errGone), zeroTail: s.earlier, buf: buf}
 	r.look()
 	return rec, false, nil
 }

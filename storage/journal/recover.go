@@ -84,7 +84,7 @@ func (j *Journal) loadSegment(name string) error {
 		return nil
 	}
 	j.nextNumber = max(j.nextNumber, number+1)
-	s := &segment{name: j.path(name), onDisk: true, done: true}
+	s := &segment{name: j.path(name), onDisk: true, done: true, earlier: true}
 	size, head, err := j.readHeader(s.name)
 	if err == nil {
 		s.segmentHeader, err = decodeHeader(head)
@@ -147,7 +147,7 @@ func (j *Journal) scanLast(s *segment) uint64 {
 	if err != nil {
 		return s.first - 1
 	}
-	scan := scanner{file: f, epoch: s.epoch, off: headerLen, end: s.size, nextSeq: s.first, rescue: true}
+	scan := scanner{file: f, epoch: s.epoch, off: headerLen, end: s.size, nextSeq: s.first, rescue: true, zeroTail: true}
 	good, bad, damaged := int64(headerLen), false, false
 	for {
 		r, err := scan.next()
@@ -166,8 +166,8 @@ func (j *Journal) scanLast(s *segment) uint64 {
 		j.keepAside(s)
 	}
 	s.end = good
-	if torn := s.size - good; torn > 0 && scan.rescued == 0 {
-		j.cut(f, s, torn)
+	if s.size > good && scan.rescued == 0 {
+		j.cut(f, s, s.size-good-scan.zeros)
 	}
 	if scan.rescued == 0 {
 		j.settle(f, s.end)
@@ -196,11 +196,13 @@ func (j *Journal) settle(f vfs.File, end int64) {
 	_ = f.Sync()
 }
 
-// cut removes a torn tail. If it cannot be cut it does not count all the same,
+// cut removes what is behind the last record: torn bytes, and zeros. If it cannot be cut it does not count all the same,
 // as the next segment begins with the position that it would have.
 func (j *Journal) cut(f vfs.File, s *segment, torn int64) {
 	if f.Truncate(s.end) == nil {
 		s.size = s.end
 	}
-	j.cfg.Observer.tornTail(s.number, torn)
+	if torn > 0 {
+		j.cfg.Observer.tornTail(s.number, torn)
+	}
 }

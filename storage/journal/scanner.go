@@ -33,6 +33,11 @@ type scanner struct {
 
 	rescued int64 // how many
 
+	// zeroTail: the file may end in zeros that were written ahead. They are
+	// the end, and nothing bad; zeros is how many were found.
+	zeroTail bool
+	zeros    int64
+
 	buf       []byte
 	pos, fill int // buf[pos:fill] is what the file has from off on
 }
@@ -69,7 +74,32 @@ func (s *scanner) next() (found, error) {
 			s.skipToResemblance()
 		}
 	}
+	if s.zeroTail {
+		if s.zeros = s.trailingZeros(start); s.zeros == s.off-start {
+			s.bad += s.zeros
+			return found{}, io.EOF
+		}
+	}
 	return s.badFrom(start), nil
+}
+
+// trailingZeros counts the zeros at the end, back to start.
+func (s *scanner) trailingZeros(start int64) (n int64) {
+	block := make([]byte, blockBytes)
+	for at := s.end; at > start; {
+		b := block[:min(blockBytes, at-start)]
+		at -= int64(len(b))
+		if _, err := readAt(s.file, b, at); err != nil {
+			return n
+		}
+		for i := len(b) - 1; i >= 0; i-- {
+			if b[i] != 0 {
+				return n
+			}
+			n++
+		}
+	}
+	return n
 }
 
 func (s *scanner) badFrom(start int64) found {

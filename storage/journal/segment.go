@@ -22,12 +22,14 @@ type segment struct {
 	onDisk  bool   // made, and durable; from then on in Journal.segs
 	end     int64  // what readers may read: up to here all is durable
 	done    bool   // nothing will be added to what readers may read
+	earlier bool   // of a process before this one
 	damaged bool   // a bad stretch was found
 	keep    bool   // move it aside instead of deleting it, as no copy could be made
 
 	// ---- owned by the committer ----
 	file    vfs.File
 	written int64
+	zeroed  int64 // up to here the file has its blocks: what was not written is zeros
 
 	handle handle
 }
@@ -113,6 +115,31 @@ func (j *Journal) create(s *segment) error {
 	}
 	s.file, s.written = f, headerLen
 	return nil
+}
+
+// zeroAhead gives the file blocks full of zeros behind end, so that the writes
+// to come change nothing but their content: an fdatasync that must also make new
+// blocks and a new length durable waits for the file system's own journal, and so
+// for what everybody else has written (docs/adr/0009). It is only a help: without
+// it the file grows with each write.
+func (j *Journal) zeroAhead(s *segment, end int64) {
+	if j.cfg.ahead <= 0 || end <= s.zeroed {
+		return
+	}
+	if j.zeros == nil {
+		j.zeros = make([]byte, j.cfg.ahead)
+	}
+	if writeAll(s.file, j.zeros, end) == nil {
+		s.zeroed = end + j.cfg.ahead
+	}
+}
+
+// cutZeros gives back the zeros behind what was written. If they stay they are
+// known for what they are.
+func (s *segment) cutZeros() {
+	if s.zeroed > s.written {
+		_ = s.file.Truncate(s.written)
+	}
 }
 
 func writeAll(f vfs.File, b []byte, off int64) error {
