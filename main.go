@@ -11,8 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/rs/zerolog"
-
+	"stormdrain/internal/config"
 	"stormdrain/internal/datadir"
 	"stormdrain/internal/obs"
 	"stormdrain/internal/quarantine"
@@ -22,20 +21,20 @@ import (
 )
 
 func main() {
-	cfg, command, code := parse(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
-	if command != commandServe {
+	cfg, command, code := config.Parse(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	if command != config.CommandServe {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := run(ctx, &cfg, os.Stderr); err != nil {
-		complain(os.Stderr, err)
-		os.Exit(exitFailed)
+		config.Complain(os.Stderr, err)
+		os.Exit(config.ExitFailed)
 	}
 }
 
 // run opens the parts back to front, waits, and closes them front to back.
-func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
+func run(ctx context.Context, cfg *config.Config, stderr io.Writer) (err error) {
 	log, err := obs.NewLogger(cfg.Log.Level, cfg.Log.Format, stderr)
 	if err != nil {
 		return err
@@ -73,7 +72,7 @@ func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
 	}
 	down.add("store", func(context.Context) error { return store.Close() })
 	logStart(log, cfg, tuned)
-	build := thisBuild()
+	build := config.ThisBuild()
 	metrics := obs.NewMetrics(obs.Build{Version: build.Version, Revision: build.Commit})
 	wal, err := openJournal(cfg, metrics, log)
 	if err != nil {
@@ -108,20 +107,5 @@ func run(ctx context.Context, cfg *Config, stderr io.Writer) (err error) {
 		case err := <-srv.Failed():
 			return fmt.Errorf("serve: %w", err)
 		}
-	}
-}
-
-// logStart comes after everything that is likely to end in one clear line.
-func logStart(log zerolog.Logger, cfg *Config, tuned []tuning.Setting) {
-	build := thisBuild()
-	log.Info().Str("version", build.Version).Str("commit", build.Commit).Str("go", build.Go).Msg("stormdrain")
-	for _, adjusted := range cfg.Adjusted {
-		log.Warn().Msg(adjusted)
-	}
-	for _, s := range tuned {
-		log.Info().Str("name", s.Name).Str("value", s.Value).Str("source", s.Source).Msg("tuning")
-	}
-	if cfg.Journal.Ack == string(pipeline.AckMemory) {
-		log.Warn().Msg("journal.ack is memory: a 2xx promises nothing, alerts are lost in a crash; for benchmarks only")
 	}
 }

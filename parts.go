@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"stormdrain/internal/config"
 	"stormdrain/internal/obs"
 	"stormdrain/pipeline"
 	"stormdrain/server"
@@ -19,7 +20,7 @@ import (
 
 // openStore opens the store that the configuration names. Neither needs to be
 // reachable: what comes in meanwhile waits in the journal.
-func openStore(cfg *Config) (s storage.Store, kind string, err error) {
+func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
 	url := cfg.Storage.URL
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		s, err = postgres.New(postgres.Config{
@@ -37,7 +38,7 @@ func openStore(cfg *Config) (s storage.Store, kind string, err error) {
 	return s, "sqlite", err
 }
 
-func openJournal(cfg *Config, m *obs.Metrics, log zerolog.Logger) (*journal.Journal, error) {
+func openJournal(cfg *config.Config, m *obs.Metrics, log zerolog.Logger) (*journal.Journal, error) {
 	jc := journal.DefaultConfig()
 	jc.Dir = filepath.Join(cfg.Data.Dir, "journal")
 	jc.SegmentBytes, jc.MaxBytes = cfg.Journal.SegmentBytes, cfg.Journal.MaxBytes
@@ -62,7 +63,7 @@ func openJournal(cfg *Config, m *obs.Metrics, log zerolog.Logger) (*journal.Jour
 	return journal.Open(jc)
 }
 
-func pipelineConfig(cfg *Config) pipeline.Config {
+func pipelineConfig(cfg *config.Config) pipeline.Config {
 	pc := pipeline.DefaultConfig()
 	pc.Ack = pipeline.Ack(cfg.Journal.Ack)
 	pc.MaxAlerts, pc.RequestTimeout = cfg.Webhook.MaxAlertsPerRequest, cfg.Webhook.RequestTimeout
@@ -143,7 +144,7 @@ func registerGauges(m *obs.Metrics, j *journal.Journal, p *pipeline.Pipeline) {
 	m.Counter("intern_misses_total", "Sets that were new when they came.", nil, func() float64 { return float64(p.InternStats().Misses) })
 }
 
-func serverConfig(cfg *Config) server.Config {
+func serverConfig(cfg *config.Config) server.Config {
 	return server.Config{
 		Listen:      cfg.Server.Listen,
 		ReadTimeout: cfg.Server.ReadTimeout, WriteTimeout: cfg.Server.WriteTimeout, IdleTimeout: cfg.Server.IdleTimeout,
@@ -154,9 +155,24 @@ func serverConfig(cfg *Config) server.Config {
 	}
 }
 
-func tuningConfig(cfg *Config) tuning.Config {
+func tuningConfig(cfg *config.Config) tuning.Config {
 	return tuning.Config{
 		GOMAXPROCS: cfg.Tuning.GOMAXPROCS, GOGC: cfg.Tuning.GOGC,
 		MemoryLimit: cfg.Tuning.MemoryLimit, NoFile: cfg.Tuning.NoFile,
+	}
+}
+
+// logStart comes after everything that is likely to end in one clear line.
+func logStart(log zerolog.Logger, cfg *config.Config, tuned []tuning.Setting) {
+	build := config.ThisBuild()
+	log.Info().Str("version", build.Version).Str("commit", build.Commit).Str("go", build.Go).Msg("stormdrain")
+	for _, adjusted := range cfg.Adjusted {
+		log.Warn().Msg(adjusted)
+	}
+	for _, s := range tuned {
+		log.Info().Str("name", s.Name).Str("value", s.Value).Str("source", s.Source).Msg("tuning")
+	}
+	if cfg.Journal.Ack == string(pipeline.AckMemory) {
+		log.Warn().Msg("journal.ack is memory: a 2xx promises nothing, alerts are lost in a crash; for benchmarks only")
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"stormdrain/internal/alert"
+	"stormdrain/internal/config"
 	"stormdrain/internal/obs"
 	"stormdrain/internal/quarantine"
 	"stormdrain/pipeline"
@@ -28,17 +29,17 @@ import (
 // it, with the store behind a screen that can make trouble.
 type parts struct {
 	t       *testing.T
-	cfg     Config
+	cfg     config.Config
 	store   *troubledStore
 	journal *journal.Journal
 	pipe    *pipeline.Pipeline
 	counts  *counts
 }
 
-func openParts(t *testing.T, dir string, change func(*Config, *troubledStore)) *parts {
+func openParts(t *testing.T, dir string, change func(*config.Config, *troubledStore)) *parts {
 	t.Helper()
-	cfg, _, code := parse([]string{"--data.dir=" + dir, "--storage.flush-interval=5ms", "--journal.segment-bytes=256KiB"}, nil, os.Stdout, os.Stderr)
-	if code != exitOK {
+	cfg, _, code := config.Parse([]string{"--data.dir=" + dir, "--storage.flush-interval=5ms", "--journal.segment-bytes=256KiB"}, nil, os.Stdout, os.Stderr)
+	if code != config.ExitOK {
 		t.Fatal("the configuration is refused")
 	}
 	p := &parts{t: t, cfg: cfg, counts: new(counts)}
@@ -227,7 +228,7 @@ func every(n int) func() error {
 func TestStoringIsExactlyOnceWhateverTheStoreDoes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := openParts(t, dir, func(_ *Config, s *troubledStore) {
+	p := openParts(t, dir, func(_ *config.Config, s *troubledStore) {
 		s.before = every(3) // not stored, and it says so
 		s.after = every(2)  // stored, and it says the opposite
 	})
@@ -240,7 +241,7 @@ func TestStoringIsExactlyOnceWhateverTheStoreDoes(t *testing.T) {
 func TestStoreDownAtTheStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := openParts(t, dir, func(_ *Config, s *troubledStore) { s.down.Store(true) })
+	p := openParts(t, dir, func(_ *config.Config, s *troubledStore) { s.down.Store(true) })
 	p.send(0, 20)
 	if err := p.pipe.Ready(); err != nil {
 		t.Errorf("not ready: %v; the store being down must not matter", err)
@@ -263,7 +264,7 @@ func TestStoreDownAtTheStart(t *testing.T) {
 func TestRefusedRowStandsAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := openParts(t, dir, func(cfg *Config, s *troubledStore) {
+	p := openParts(t, dir, func(cfg *config.Config, s *troubledStore) {
 		cfg.Storage.FlushInterval = 200 * time.Millisecond // so that all meet in one batch
 		s.refuses = func(b *alert.Batch, _ error) error {
 			for _, ev := range b.Events {
@@ -346,7 +347,7 @@ func TestRestoredJournalTakesANewIdentity(t *testing.T) {
 	copyDir(t, backup, filepath.Join(dir, "journal"))
 	// The store is down at first, so that new positions are given out before
 	// anybody can know that they were given before.
-	p = openParts(t, dir, func(_ *Config, s *troubledStore) { s.down.Store(true) })
+	p = openParts(t, dir, func(_ *config.Config, s *troubledStore) { s.down.Store(true) })
 	p.send(12, 30)
 	p.store.down.Store(false)
 	for p.counts.total() < 36 {
@@ -372,7 +373,7 @@ func copyDir(t *testing.T, from, to string) {
 
 func TestAckCommit(t *testing.T) {
 	t.Parallel()
-	p := openParts(t, t.TempDir(), func(cfg *Config, s *troubledStore) {
+	p := openParts(t, t.TempDir(), func(cfg *config.Config, s *troubledStore) {
 		cfg.Journal.Ack = "commit"
 		s.down.Store(true)
 	})
@@ -395,7 +396,7 @@ func TestAckCommit(t *testing.T) {
 
 func TestAckMemory(t *testing.T) {
 	t.Parallel()
-	p := openParts(t, t.TempDir(), func(cfg *Config, _ *troubledStore) { cfg.Journal.Ack = "memory" })
+	p := openParts(t, t.TempDir(), func(cfg *config.Config, _ *troubledStore) { cfg.Journal.Ack = "memory" })
 	p.send(0, 10)
 	p.close()
 	p.wantStored(10)
@@ -405,7 +406,7 @@ func TestAckMemory(t *testing.T) {
 // of known sets forgets: none of it may show in what is stored.
 func TestManySegmentsAndASmallTable(t *testing.T) {
 	t.Parallel()
-	p := openParts(t, t.TempDir(), func(cfg *Config, _ *troubledStore) {
+	p := openParts(t, t.TempDir(), func(cfg *config.Config, _ *troubledStore) {
 		cfg.Journal.SegmentBytes = 8 << 10
 		cfg.Pipeline.InternMaxBytes = 32 << 10
 	})
@@ -432,6 +433,28 @@ func TestNoGoroutineIsLeftBehind(t *testing.T) {
 		if time.Now().After(deadline) {
 			buf := make([]byte, 1<<16)
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+		}
+	}
+}
+
+// What gave way so that two keys agree is accepted by the server as well, which
+// has limits of its own.
+func TestServerTakesWhatGaveWay(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{
+		"--journal.max-bytes=16MiB",
+		"--journal.segment-bytes=16GiB",
+		"--database.max-connections=1",
+		"--pipeline.in-flight-max-bytes=16MiB",
+		"--webhook.max-request-size=128MiB",
+	} {
+		cfg, _, code := config.Parse([]string{arg}, nil, os.Stdout, os.Stderr)
+		if code != config.ExitOK || len(cfg.Adjusted) != 1 {
+			t.Errorf("%s: code %d, adjusted %q", arg, code, cfg.Adjusted)
+		}
+		sc := serverConfig(&cfg)
+		if err := sc.Validate(); err != nil {
+			t.Errorf("%s: %v", arg, err)
 		}
 	}
 }

@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"internal/record":     {},
 	"internal/obs":        {},
 	"internal/quarantine": {"internal/alert"},
+	"internal/config":     {"server/compress"},
 	"internal/datadir":    {},
 	"internal/pgtest":     {},
 	"internal/house":      {},
@@ -49,8 +50,8 @@ var homes = map[string][]string{
 	"github.com/rs/zerolog":               {"internal/obs", "server", "pipeline", ""},
 	"github.com/prometheus/client_golang": {"internal/obs"},
 	"github.com/prometheus/client_model":  {"internal/obs"},
-	"github.com/alecthomas/kong":          {""},
-	"go.yaml.in/yaml/v3":                  {""},
+	"github.com/alecthomas/kong":          {"internal/config"},
+	"go.yaml.in/yaml/v3":                  {"internal/config"},
 	"golang.org/x/sys":                    {"internal/datadir", "tuning", "storage/journal"},
 }
 

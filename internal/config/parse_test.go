@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// outcome is what parse did.
+// outcome is what Parse did.
 type outcome struct {
 	cfg            Config
 	command        string
@@ -21,7 +21,7 @@ type outcome struct {
 
 func invoke(environ []string, args ...string) outcome {
 	var stdout, stderr bytes.Buffer
-	cfg, command, code := parse(args, environ, &stdout, &stderr)
+	cfg, command, code := Parse(args, environ, &stdout, &stderr)
 	return outcome{cfg, command, code, stdout.String(), stderr.String()}
 }
 
@@ -49,18 +49,18 @@ func TestDefaults(t *testing.T) {
 	}
 	const mib = 1 << 20
 	want := Config{
-		Server: ServerConfig{Listen: []string{":9567"}, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+		Server: Server{Listen: []string{":9567"}, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 			IdleTimeout: 10 * time.Minute, MaxConnections: 16384},
-		Database:   DatabaseConfig{MaxConnections: 4, MinConnections: 2, MaxConnLifetime: time.Hour, MaxConnIdleTime: 10 * time.Minute},
-		Webhook:    WebhookConfig{MaxRequestSize: 33554432, RequestTimeout: 8 * time.Second},
-		App:        AppConfig{WorkerTimeout: 5 * time.Minute},
-		Pipeline:   PipelineConfig{RingSize: 1024, InternMaxBytes: 32 * mib, BodyCacheBytes: 8 * mib, InFlightMaxBytes: 256 * mib},
-		Journal:    JournalConfig{Ack: "fsync", MaxBytes: 8192 * mib, SegmentBytes: 64 * mib},
-		Quarantine: QuarantineConfig{MaxBytes: 256 * mib},
-		Storage:    StorageConfig{BatchRows: 5000, FlushInterval: 100 * time.Millisecond},
-		Data:       DataConfig{Dir: "data"},
-		Shutdown:   ShutdownConfig{Timeout: 30 * time.Second},
-		Log:        LogConfig{Level: "info", Format: "auto"},
+		Database:   Database{MaxConnections: 4, MinConnections: 2, MaxConnLifetime: time.Hour, MaxConnIdleTime: 10 * time.Minute},
+		Webhook:    Webhook{MaxRequestSize: 33554432, RequestTimeout: 8 * time.Second},
+		App:        App{WorkerTimeout: 5 * time.Minute},
+		Pipeline:   Pipeline{RingSize: 1024, InternMaxBytes: 32 * mib, BodyCacheBytes: 8 * mib, InFlightMaxBytes: 256 * mib},
+		Journal:    Journal{Ack: "fsync", MaxBytes: 8192 * mib, SegmentBytes: 64 * mib},
+		Quarantine: Quarantine{MaxBytes: 256 * mib},
+		Storage:    Storage{BatchRows: 5000, FlushInterval: 100 * time.Millisecond},
+		Data:       Data{Dir: "data"},
+		Shutdown:   Shutdown{Timeout: 30 * time.Second},
+		Log:        Log{Level: "info", Format: "auto"},
 	}
 	if !reflect.DeepEqual(got.cfg, want) {
 		t.Errorf("got  %+v\nwant %+v", got.cfg, want)
@@ -224,65 +224,6 @@ func TestListenIsRepeatable(t *testing.T) {
 	} {
 		if got.code != 0 || !reflect.DeepEqual(got.cfg.Server.Listen, want) {
 			t.Errorf("%+v", got)
-		}
-	}
-}
-
-func TestCommands(t *testing.T) {
-	t.Parallel()
-	f := func(command string, code int, stdout, stderr string, args ...string) {
-		t.Helper()
-		got := invoke(nil, args...)
-		if got.command != command || got.code != code || !strings.Contains(got.stdout, stdout) || !strings.Contains(got.stderr, stderr) {
-			t.Errorf("%v: command %q, code %d, stdout %q, stderr %q", args, got.command, got.code, got.stdout, got.stderr)
-		}
-		if strings.Count(got.stderr, "\n") > 1 {
-			t.Errorf("%v: more than one line: %s", args, got.stderr)
-		}
-	}
-	f("serve", 0, "", "")
-	f("serve", 0, "", "", "serve")
-	f("serve", 0, "", "", "--log.level=debug")
-	f("serve", 0, "", "", "--log.level=debug", "serve")
-	f("serve", 0, "", "", "serve", "--log.level", "debug")
-	f("serve", 0, "", "", "--journal.max-bytes=1GiB", "--journal.max-bytes=2GiB")
-	f("", 0, "OK\n", "", "check-config")
-	f("", 0, "OK\n", "", "check-config", "--data.dir=/x")
-	f("", 1, "", "log.level: \"loud\" (--log.level) is not accepted: want one of trace, debug, info, warn, error", "check-config", "--log.level=loud")
-	f("", 1, "", "log.level:", "--log.level=loud")
-	f("", 0, "stormdrain version ", "", "--version")
-	f("", 0, "--journal.max-bytes=8GiB", "", "--help")
-	f("", 0, "--journal.max-bytes=8GiB", "", "serve", "--help")
-
-	f("", 2, "", "unknown command doctor; the commands are serve and check-config", "doctor")
-	f("", 2, "", "unknown command bench", "bench", "--target=x")
-	f("", 2, "", "unknown command query", "--log.level=debug", "query")
-	f("", 2, "", "unexpected argument twice", "serve", "twice")
-	f("", 2, "", `unknown flag --journal.max-byte, did you mean "--journal.max-bytes"?`, "--journal.max-byte=1")
-	f("", 2, "", "unknown flag --journal.max_bytes", "--journal.max_bytes=1")
-	f("", 2, "", "unknown flag -x", "-x")
-	f("", 2, "", "--data.dir: wants a value, as in --data.dir=...", "--data.dir")
-	f("", 2, "", "--data.dir: wants a value", "--data.dir", "--log.level=info")
-	f("", 2, "", "unknown flag -- (stormdrain --help", "--=")
-	f("", 2, "", "unknown flag -\ufffd", "-\x1b[31m\n")
-	f("", 2, "", "xxxxx@db", "--storage.url=", "postgres://me:hunter2@db/alerts")
-}
-
-func TestHelp(t *testing.T) {
-	t.Parallel()
-	var cfg Config
-	help := invoke(nil, "--help").stdout
-	for _, s := range settingsOf(&cfg) {
-		if !strings.Contains(help, "--"+s.flag) {
-			t.Errorf("--%s is not in --help", s.flag)
-		}
-		if s.help == "" || s.group != "" && flagGroup(s).Title == "" {
-			t.Errorf("%s has no help, or its group %q no title", s.key, s.group)
-		}
-	}
-	for _, no := range []string{"doctor", "bench ", "query "} {
-		if strings.Contains(help, no) {
-			t.Errorf("--help lists %q", no)
 		}
 	}
 }

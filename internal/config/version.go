@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -6,28 +6,29 @@ import (
 	"runtime/debug"
 )
 
-// The linker sets these for a release: -X main.version=... -X main.commit=...
-// They are never written otherwise.
+// The linker sets these for a release, and nobody else writes them:
+//
+//	-X stormdrain/internal/config.version=... -X stormdrain/internal/config.commit=...
 var (
 	version string
 	commit  string
 )
 
-// build says which program this is, for --version and for build_info.
-type build struct {
+// Build says which program this is, for --version and for build_info.
+type Build struct {
 	Version string
 	Commit  string // "unknown" when built outside a checkout; "-dirty" behind it for one with changes
 	Go      string
 }
 
-// thisBuild prefers what the linker was told to what the Go command recorded.
-func thisBuild() build {
+// ThisBuild prefers what the linker was told to what the Go command recorded.
+func ThisBuild() Build {
 	info, _ := debug.ReadBuildInfo()
 	return describeBuild(info, version, commit)
 }
 
-func describeBuild(info *debug.BuildInfo, version, commit string) build {
-	b := build{Version: version, Commit: commit, Go: runtime.Version()}
+func describeBuild(info *debug.BuildInfo, version, commit string) Build {
+	b := Build{Version: version, Commit: commit, Go: runtime.Version()}
 	if info != nil {
 		if b.Version == "" {
 			b.Version = info.Main.Version
@@ -61,6 +62,6 @@ func recordedCommit(settings []debug.BuildSetting) string {
 	return revision + dirty
 }
 
-func (b build) String() string {
+func (b Build) String() string {
 	return fmt.Sprintf("stormdrain version %s, commit %s, %s %s/%s", b.Version, b.Commit, b.Go, runtime.GOOS, runtime.GOARCH)
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ func FuzzParse(f *testing.F) {
 			return // it would read a file of this machine
 		}
 		var stdout, stderr bytes.Buffer
-		_, command, code := parse(strings.Split(lines, "\n"), nil, &stdout, &stderr)
+		_, command, code := Parse(strings.Split(lines, "\n"), nil, &stdout, &stderr)
 		if (code != 0) != (stderr.Len() > 0) || command != "" && (command != "serve" || code != 0) || code < 0 || code > 2 {
 			t.Errorf("%q: command %q, code %d, stderr %q", lines, command, code, stderr.String())
 		}
@@ -29,7 +29,7 @@ func FuzzParse(f *testing.F) {
 
 // FuzzConfigFile: a file is read or refused, and values come with their line.
 func FuzzConfigFile(f *testing.F) {
-	sample, err := os.ReadFile("deploy/stormdrain.yml")
+	sample, err := os.ReadFile("../../deploy/stormdrain.yml")
 	if err != nil {
 		f.Fatal(err)
 	}

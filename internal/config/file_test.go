@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"os"
@@ -112,7 +112,7 @@ func TestYAMLRefused(t *testing.T) {
 // something about every key.
 func TestSampleFile(t *testing.T) {
 	t.Parallel()
-	const path = "deploy/stormdrain.yml"
+	const path = "../../deploy/stormdrain.yml"
 	got := invoke(nil, "--config.file="+path)
 	if want := invoke(nil).cfg; got.code != 0 || !reflect.DeepEqual(withoutFile(got.cfg), want) {
 		t.Errorf("%s\ngot  %+v\nwant %+v", got.stderr, got.cfg, want)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -6,68 +6,9 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"unicode"
 
 	"github.com/alecthomas/kong"
 )
-
-// Exit statuses.
-const (
-	exitOK     = 0
-	exitFailed = 1 // a value or the file is wrong, or the program failed
-	exitUsage  = 2 // the grammar of the command line is wrong
-)
-
-// commandServe is what parse returns when the program is to run.
-const commandServe = "serve"
-
-// parse reads the command line, the environment (as os.Environ writes it) and
-// the file, in this order of precedence, over the defaults.
-//
-// It returns the command that is left to run, which is "serve" or nothing: then
-// all was said on stdout or stderr, and code is the exit status.
-func parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, command string, code int) {
-	settings := settingsOf(&cfg)
-	line := commandLine{settings: settings, stdout: stdout, stderr: stderr}
-	command, err := line.parse(args)
-	switch {
-	case line.exited:
-		return cfg, "", exitOK
-	case err != nil:
-		complain(stderr, err)
-		return cfg, "", exitUsage
-	}
-	errs := load(settings, environ)
-	if len(errs) == 0 {
-		cfg.Adjusted, errs = reconcile(settings, &cfg)
-	}
-	if len(errs) > 0 {
-		complain(stderr, errs...)
-		return cfg, "", exitFailed
-	}
-	if command == "check-config" {
-		fmt.Fprintln(stdout, "OK")
-		return cfg, "", exitOK
-	}
-	return cfg, commandServe, exitOK
-}
-
-// complain writes one line for each mistake, whatever it quotes: also what a
-// driver says about a URL that it cannot read.
-func complain(w io.Writer, errs ...error) {
-	for _, err := range errs {
-		line := strings.Map(func(r rune) rune {
-			switch {
-			case r == '\n' || r == '\t':
-				return ' '
-			case !unicode.IsPrint(r):
-				return unicode.ReplacementChar
-			}
-			return r
-		}, redact(err.Error()))
-		fmt.Fprintln(w, "stormdrain: "+line)
-	}
-}
 
 // longMessage is where kong's list of similar flags stops to be help.
 const longMessage = 300
@@ -93,8 +34,8 @@ type versionFlag bool
 
 // BeforeReset is called by kong as soon as the flag was seen.
 func (versionFlag) BeforeReset(app *kong.Kong) error {
-	fmt.Fprintln(app.Stdout, thisBuild())
-	app.Exit(exitOK)
+	fmt.Fprintln(app.Stdout, ThisBuild())
+	app.Exit(ExitOK)
 	return nil
 }
 

@@ -1,0 +1,26 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	names := []string{"journal", "journal.ack", "journal.max_bytes", "log.level", "quarantine.max_bytes", "webhook.request_timeout"}
+	f := func(path, want string) {
+		t.Helper()
+		if got := nearest(path, names); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	f("journal.max_byte", "journal.max_bytes")
+	f("journal.maxBytes", "journal.max_bytes")
+	f("quarantine.bytes", "quarantine.max_bytes")
+	f("server.request_timeout", "webhook.request_timeout")
+	f("logs.level", "log.level")
+	f("journal.max_bytes_on_the_disk", "journal.max_bytes")
+	f("webhook.request", "webhook.request_timeout")
+	f("nothing.alike", "")
+	f(strings.Repeat("a", 100000), "")
+}
