@@ -228,11 +228,11 @@ func renumber(b *alert.Batch, kept []alert.Entry) {
 // bytesPerEvent is what events and deliveries take with their indexes.
 func bytesPerEvent(b *testing.B, s *Store) (bytes float64) {
 	b.Helper()
-	c, err := s.pool.acquire(b.Context())
+	c, release, err := s.pool.acquire(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer s.pool.release(c)
+	defer release()
 	const sql = `SELECT sum(pg_total_relation_size(relid))::bigint, (SELECT count(*) FROM events)
 		FROM (SELECT relid FROM pg_partition_tree('events') UNION ALL SELECT relid FROM pg_partition_tree('deliveries')) t`
 	err = query(b.Context(), c, sql, arguments{}, func(v row) error {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"stormdrain/internal/alert"
 )
 
@@ -67,7 +69,7 @@ func (p *partitions) add(days []int64) {
 
 // ensure makes the partitions that the deliveries need, in a transaction of its
 // own, so that a batch that is refused later does not hold up others.
-func (p *partitions) ensure(ctx context.Context, c *conn, deliveries []alert.Delivery) error {
+func (p *partitions) ensure(ctx context.Context, c *pgconn.PgConn, deliveries []alert.Delivery) error {
 	days := p.unknown(deliveries)
 	if len(days) == 0 {
 		return nil
@@ -83,7 +85,7 @@ func (p *partitions) ensure(ctx context.Context, c *conn, deliveries []alert.Del
 // makePartitions makes each table by itself and attaches it then: that takes a
 // lock on the parent which lets reads and writes go on, and the table is empty,
 // so that there is nothing to check. Processes take turns by an advisory lock.
-func makePartitions(ctx context.Context, c *conn, days []int64) error {
+func makePartitions(ctx context.Context, c *pgconn.PgConn, days []int64) error {
 	sql := fmt.Sprintf(`BEGIN; SELECT pg_advisory_xact_lock(%d)`, lockPartitions)
 	if err := c.Exec(ctx, sql).Close(); err != nil {
 		return err
@@ -98,7 +100,7 @@ func makePartitions(ctx context.Context, c *conn, days []int64) error {
 	return c.Exec(ctx, `COMMIT`).Close()
 }
 
-func makePartition(ctx context.Context, c *conn, table string, day int64) error {
+func makePartition(ctx context.Context, c *pgconn.PgConn, table string, day int64) error {
 	name := table + "_" + dayName(day)
 	var a arguments
 	there := false

@@ -2,176 +2,100 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
+	"math"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-const (
-	goodbye  = 5 * time.Second // to end a connection in order
-	doubtful = time.Second     // idle for longer: asked before it is used
-)
+// patience is how long a server may say nothing while a connection is made or
+// found to be alive. The library has no such limit, or one of minutes, and goes
+// on when the caller's context has ended: the place in the pool would stay taken.
+const patience = 10 * time.Second
 
-var errClosed = errors.New("the store is closed")
-
-// conn is a connection of a pool; who acquired it owns it until release.
-type conn struct {
-	*pgconn.PgConn
-	born      time.Time
-	idleSince time.Time
-}
-
-// pool keeps connections for the next caller: the last one used first, so that
-// those that are not needed grow old and are closed.
+// pool is the library's pool of connections, set up as we need it.
 type pool struct {
-	config   *pgconn.Config
-	min      int
-	lifetime time.Duration // 0: no end
-	idleTime time.Duration // 0: no end
-
-	slots  chan struct{} // a token for each connection in use; full: wait
-	closed chan struct{}
-
-	mu    sync.Mutex
-	idle  []*conn     // the last one was used last
-	reap  *time.Timer // nil: not armed
-	ended bool
+	connections *pgxpool.Pool
+	stopDialing context.CancelFunc
 }
 
-func newPool(config *pgconn.Config, cfg Config) *pool {
-	return &pool{
-		config: config, min: cfg.MinConns, lifetime: cfg.MaxConnLifetime, idleTime: cfg.MaxConnIdleTime,
-		slots: make(chan struct{}, cfg.MaxConns), closed: make(chan struct{}),
-	}
-}
-
-// acquire returns a connection that answered a moment ago or is new.
-func (p *pool) acquire(ctx context.Context) (*conn, error) {
-	select {
-	case <-p.closed:
-		return nil, errClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case p.slots <- struct{}{}:
-	}
-	for {
-		c, err := p.pop()
-		if err != nil {
-			<-p.slots
-			return nil, err
-		}
-		if c == nil {
-			break
-		}
-		if p.usable(ctx, c) {
-			return c, nil
-		}
-		hangUp(c)
-	}
-	pg, err := pgconn.ConnectConfig(ctx, p.config)
+// poolConfig puts the limits of cfg in place of those that the URL may have.
+func poolConfig(cfg Config) (*pgxpool.Config, error) {
+	p, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil {
-		<-p.slots
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err // says what is wrong with the password left out
 	}
-	return &conn{PgConn: pg, born: time.Now()}, nil
+	p.MaxConns, p.MinConns = int32(cfg.MaxConns), int32(cfg.MinConns)
+	p.MaxConnLifetime, p.MaxConnIdleTime = cfg.MaxConnLifetime, cfg.MaxConnIdleTime
+	if p.MaxConnIdleTime == 0 {
+		p.MaxConnIdleTime = math.MaxInt64 // the library takes 0 for at once
+	}
+	p.HealthCheckPeriod = time.Minute // a URL that says 0 would make it panic
+	p.PingTimeout = patience
+
+	c := &p.ConnConfig.Config
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = patience
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "stormdrain"
+	}
+	c.AfterConnect = prepareSession
+	return p, nil
 }
 
-// pop takes an idle connection; nil when there is none.
-func (p *pool) pop() (*conn, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ended {
-		return nil, errClosed
-	}
-	n := len(p.idle)
-	if n == 0 {
-		return nil, nil
-	}
-	c := p.idle[n-1]
-	p.idle[n-1] = nil
-	p.idle = p.idle[:n-1]
-	return c, nil
-}
-
-func (p *pool) usable(ctx context.Context, c *conn) bool {
-	if p.lifetime > 0 && time.Since(c.born) > p.lifetime {
-		return false
-	}
-	return time.Since(c.idleSince) < doubtful || c.Ping(ctx) == nil
-}
-
-// release takes c back. One that is broken or still in a transaction ends here.
-func (p *pool) release(c *conn) {
-	defer func() { <-p.slots }()
-	const idle = 'I'
-	if c.IsClosed() || c.IsBusy() || c.TxStatus() != idle || !p.push(c) {
-		hangUp(c)
-	}
-}
-
-func (p *pool) push(c *conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ended {
-		return false
-	}
-	c.idleSince = time.Now()
-	p.idle = append(p.idle, c)
-	if p.idleTime > 0 && p.reap == nil && len(p.idle) > p.min {
-		p.reap = time.AfterFunc(p.idleTime, p.closeIdle)
-	}
-	return true
-}
-
-// closeIdle closes what has idled too long above the minimum, and comes again
-// while there is more than that.
-func (p *pool) closeIdle() {
-	p.mu.Lock()
-	n := 0
-	for n < len(p.idle)-p.min && time.Since(p.idle[n].idleSince) >= p.idleTime {
-		n++
-	}
-	old := append([]*conn(nil), p.idle[:n]...)
-	p.idle = append(p.idle[:0], p.idle[n:]...)
-	p.reap = nil
-	if !p.ended && len(p.idle) > p.min {
-		p.reap = time.AfterFunc(max(p.idleTime-time.Since(p.idle[0].idleSince), time.Millisecond), p.closeIdle)
-	}
-	p.mu.Unlock()
-	for _, c := range old {
-		hangUp(c)
-	}
-}
-
-// close refuses new callers, waits for those that hold a connection, and
-// closes all.
-func (p *pool) close() {
-	p.mu.Lock()
-	if p.ended {
-		p.mu.Unlock()
-		return
-	}
-	p.ended = true
-	if p.reap != nil {
-		p.reap.Stop()
-	}
-	idle := p.idle
-	p.idle = nil
-	p.mu.Unlock()
-	close(p.closed)
-	for _, c := range idle {
-		hangUp(c)
-	}
-	for range cap(p.slots) {
-		p.slots <- struct{}{}
-	}
-}
-
-func hangUp(c *conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+// prepareSession sets what the store relies on, whatever the role's defaults
+// are. They are statements, not startup parameters, for PgBouncer refuses those.
+//
+// The last three are for reading. Each of our statements has an index to go by,
+// but the newest partition has no statistics yet, and a planner that knows
+// nothing of it reads all of it for each page, on several processors.
+func prepareSession(ctx context.Context, c *pgconn.PgConn) error {
+	const settings = `SET timezone = 'UTC'; SET synchronous_commit = on; SET client_encoding = 'UTF8';
+		SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off`
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c.Close(ctx) // the server notices either way
+	return c.Exec(ctx, settings).Close()
+}
+
+// newPool returns at once: the connections that are kept open are made in the
+// background, and tried again once a minute while there is no server. That says
+// nothing to anybody; who acquires one learns what is wrong.
+func newPool(config *pgxpool.Config) (*pool, error) {
+	closing, stopDialing := context.WithCancel(context.Background())
+	dial := config.ConnConfig.DialFunc
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(closing, cancel)()
+		return dial(ctx, network, addr)
+	}
+	connections, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		stopDialing()
+		return nil, err
+	}
+	return &pool{connections, stopDialing}, nil
+}
+
+// acquire returns a connection, which is the caller's until release. One that
+// is broken by then, or in a transaction, is closed and not used again. We talk
+// to it by pgconn: values are encoded by us, and no statement is prepared.
+func (p *pool) acquire(ctx context.Context) (c *pgconn.PgConn, release func(), err error) {
+	pooled, err := p.connections.Acquire(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("acquire a connection: %w", err)
+	}
+	return pooled.Conn().PgConn(), pooled.Release, nil
+}
+
+// close refuses new callers, waits for those that hold a connection, and closes
+// all. The library would wait, too, for connections that it is making for
+// nobody: to a host that does not answer, that takes as long as our patience.
+func (p *pool) close() {
+	p.stopDialing()
+	p.connections.Close()
 }

@@ -3,150 +3,132 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math"
+	"net"
+	"reflect"
 	"testing"
 	"time"
 
-	"stormdrain/internal/alert"
-	"stormdrain/storage/storagetest"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"stormdrain/storage"
 )
 
-func TestPool(t *testing.T) {
+func TestLimitsArePassedOn(t *testing.T) {
 	t.Parallel()
-	d := newDatabases(t)
-	cfg := DefaultConfig()
-	cfg.MaxConns, cfg.MinConns = 2, 1
-	open := func(change func(*Config)) *pool {
-		c := cfg
-		change(&c)
-		p := newPool(d.open(t).pool.config, c)
-		t.Cleanup(p.close)
-		return p
+	type limits struct {
+		maxConns, minConns                          int32
+		lifetime, idleTime, connecting, ping, check time.Duration
+		application                                 string
 	}
-	acquire := func(p *pool) *conn {
+	f := func(cfg Config, want limits) {
 		t.Helper()
-		c, err := p.acquire(t.Context())
+		p, err := poolConfig(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c
+		got := limits{p.MaxConns, p.MinConns, p.MaxConnLifetime, p.MaxConnIdleTime,
+			p.ConnConfig.ConnectTimeout, p.PingTimeout, p.HealthCheckPeriod, p.ConnConfig.RuntimeParams["application_name"]}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", cfg.URL, got, want)
+		}
 	}
+	f(Config{URL: "postgres://h/d", MaxConns: 7, MinConns: 3, MaxConnLifetime: time.Hour, MaxConnIdleTime: time.Second},
+		limits{7, 3, time.Hour, time.Second, patience, patience, time.Minute, "stormdrain"})
+	f(Config{URL: "host=h", MaxConns: 1}, limits{1, 0, 0, math.MaxInt64, patience, patience, time.Minute, "stormdrain"})
+	f(Config{URL: "postgres://h/d?connect_timeout=2&application_name=x&pool_max_conns=9&pool_min_conns=9" +
+		"&pool_max_conn_lifetime=9s&pool_max_conn_idle_time=9s&pool_health_check_period=0s", MaxConns: 1, MaxConnIdleTime: 1},
+		limits{1, 0, 0, 1, 2 * time.Second, patience, time.Minute, "x"})
+}
 
-	t.Run("WaitsForOneOfTwo", func(t *testing.T) {
-		p := open(func(*Config) {})
-		a, b := acquire(p), acquire(p)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := p.acquire(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("a third: %v", err)
-		}
-		got := make(chan *conn)
-		go func() { got <- acquire(p) }()
-		p.release(a)
-		c := <-got
-		if c != a {
-			t.Error("a new connection, though one was idle")
-		}
-		p.release(c)
-		p.release(b)
-	})
-	t.Run("DropsOpenTransactions", func(t *testing.T) {
-		p := open(func(*Config) {})
-		a := acquire(p)
-		if err := a.Exec(t.Context(), `BEGIN`).Close(); err != nil {
+func TestUnfitConnectionsAreReplaced(t *testing.T) {
+	t.Parallel()
+	cfg := newDatabases(t).config(t)
+	cfg.MaxConns, cfg.MinConns = 1, 0
+	s := mustOpen(t, cfg)
+	f := func(name string, spoil func(c *pgconn.PgConn) error) {
+		t.Helper()
+		c, release, err := s.pool.acquire(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
-		p.release(a)
-		if b := acquire(p); b == a {
-			t.Error("a connection with an open transaction is used again")
-		} else {
-			p.release(b)
+		if err := spoil(c); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
+		release()
+		again, release, err := s.pool.acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+		if again.PID() == c.PID() {
+			t.Errorf("%s: used again", name)
+		}
+		if err := again.Ping(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	f("in a transaction", func(c *pgconn.PgConn) error { return c.Exec(t.Context(), `BEGIN`).Close() })
+	f("broken", func(c *pgconn.PgConn) error {
+		c.Conn().Close()
+		if c.Ping(t.Context()) == nil {
+			return errors.New("it still answers")
+		}
+		return nil
 	})
-	t.Run("DropsOldAndDeadOnes", func(t *testing.T) {
-		p := open(func(c *Config) { c.MaxConnLifetime = time.Hour })
-		a := acquire(p)
-		a.born = a.born.Add(-2 * time.Hour)
-		p.release(a)
-		b := acquire(p)
-		if b == a {
-			t.Error("an old connection is used again")
-		}
-		p.release(b)
-		b.idleSince = b.idleSince.Add(-2 * doubtful)
-		b.Conn().Close()
-		if c := acquire(p); c == b {
-			t.Error("a dead connection is used again")
-		} else {
-			p.release(c)
-		}
-	})
-	t.Run("ClosesIdleOnes", func(t *testing.T) {
-		p := open(func(c *Config) { c.MaxConnIdleTime = time.Millisecond })
-		a, b := acquire(p), acquire(p)
-		p.release(a)
-		p.release(b)
-		<-a.CleanupDone() // b stays: it is the minimum
-		if b.IsClosed() {
-			t.Error("below the minimum")
-		}
-	})
-	t.Run("CloseWaits", func(t *testing.T) {
-		p := open(func(*Config) {})
-		a := acquire(p)
-		closed := make(chan struct{})
-		go func() { p.close(); close(closed) }()
-		<-p.closed
-		select {
-		case <-closed:
-			t.Error("closed while a connection is in use")
-		default:
-		}
-		p.release(a)
-		<-closed
-		if !a.IsClosed() {
-			t.Error("a connection is open after close")
-		}
-	})
+	f("half read", func(c *pgconn.PgConn) error { c.Exec(t.Context(), `SELECT 1`).NextResult(); return nil })
 }
 
-func TestCache(t *testing.T) {
+// TestBlackHole dials a host that says neither yes nor no. A caller leaves when
+// its context ends, and Close does not wait for what nobody asked for.
+func TestBlackHole(t *testing.T) {
 	t.Parallel()
-	b := storagetest.Batch(alert.ID{}, 0, storagetest.Delivery{Seq: 1, Alerts: manyAlerts(1000)})
-	numbers, which := make([]int64, len(b.Entries)), make([]int32, len(b.Entries))
-	for i := range b.Entries {
-		numbers[i], which[i] = int64(i+1), int32(i)
+	cfg := DefaultConfig()
+	cfg.URL = "postgres://user:secret@192.0.2.1/d?sslmode=disable"
+	conf := mustPoolConfig(t, cfg)
+	conf.ConnConfig.ConnectTimeout = time.Hour
+	dialing := make(chan struct{}, 10)
+	conf.ConnConfig.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		dialing <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
-	c := newCache(100)
-	c.add(b.Entries, numbers, which)
-	got := make([]int64, len(b.Entries))
-	unknown := c.lookup(b.Entries, got)
-	if known := len(b.Entries) - len(unknown); known < 50 || known > 100 {
-		t.Errorf("%d of %d known, want 50 to 100", known, len(b.Entries))
+	s, err := open(conf, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i, n := range got {
-		if n != 0 && n != numbers[i] {
-			t.Errorf("entry %d has number %d", i, n)
-		}
+	for range cfg.MinConns {
+		<-dialing
 	}
-	// One that is asked for again and again outlives any number that are not.
-	first := b.Entries[:1]
-	c.add(first, numbers, which[:1])
-	for i := range b.Entries {
-		c.add(b.Entries[i:i+1], numbers[i:], []int32{0})
-		if unknown := c.lookup(first, got); len(unknown) != 0 {
-			t.Fatalf("forgotten after %d others", i)
-		}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-dialing
+		cancel()
+	}()
+	if err := s.Ping(ctx); !errors.Is(err, context.Canceled) || storage.Permanent(err) {
+		t.Errorf("got %v", err)
 	}
-	off := newCache(0)
-	off.add(b.Entries, numbers, which)
-	if unknown := off.lookup(b.Entries, got); len(unknown) != len(b.Entries) {
-		t.Errorf("a cache of no entries knows some")
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
-func manyAlerts(n int) (alerts []storagetest.Alert) {
-	for i := range n {
-		alerts = append(alerts, storagetest.Alert{Labels: alert.LabelSet{Fingerprint: uint64(i)}})
+func mustPoolConfig(t *testing.T, cfg Config) *pgxpool.Config {
+	t.Helper()
+	p, err := poolConfig(cfg)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return alerts
+	return p
+}
+
+func mustOpen(t *testing.T, cfg Config) *Store {
+	t.Helper()
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }

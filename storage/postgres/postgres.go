@@ -8,9 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
@@ -25,14 +27,15 @@ type Config struct {
 	// MaxConns is the most connections at once; who needs one more waits.
 	MaxConns int
 
-	// MinConns is how many connections stay open however long they idle. They
-	// are opened when they are first needed, not before.
+	// MinConns is how many connections are kept open in the background, however
+	// long they idle. One that breaks or is too old is made again within a minute.
 	MinConns int
 
-	// MaxConnLifetime is the age at which a connection is not used again. 0: any.
+	// MaxConnLifetime is the age at which a connection is not used again. 0: none.
 	MaxConnLifetime time.Duration
 
-	// MaxConnIdleTime is how long connections above MinConns may idle. 0: for ever.
+	// MaxConnIdleTime is how long connections above MinConns may idle, to the
+	// minute. 0: for ever.
 	MaxConnIdleTime time.Duration
 
 	// CacheEntries is how many numbers of dictionary rows are remembered, some
@@ -52,8 +55,8 @@ func DefaultConfig() Config {
 // Validate checks everything but the URL, which New parses.
 func (c *Config) Validate() error {
 	switch {
-	case c.MaxConns < 1:
-		return fmt.Errorf("max connections %d: at least 1 is needed", c.MaxConns)
+	case c.MaxConns < 1 || c.MaxConns > math.MaxInt32:
+		return fmt.Errorf("max connections %d: must be from 1 to %d", c.MaxConns, math.MaxInt32)
 	case c.MinConns < 0 || c.MinConns > c.MaxConns:
 		return fmt.Errorf("min connections %d: must be from 0 to max connections, %d", c.MinConns, c.MaxConns)
 	case c.MaxConnLifetime < 0 || c.MaxConnIdleTime < 0:
@@ -76,38 +79,31 @@ type Store struct {
 
 var _ storage.Store = (*Store)(nil)
 
-// New checks the configuration. It does not connect: the server may be away.
+// New checks the configuration. It does not wait for a connection: the server
+// may be away.
 func New(cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	conf, err := pgconn.ParseConfig(cfg.URL)
+	conf, err := poolConfig(cfg)
 	if err != nil {
-		return nil, err // says what is wrong with the password left out
+		return nil, err
 	}
-	if conf.RuntimeParams["application_name"] == "" {
-		conf.RuntimeParams["application_name"] = "stormdrain"
-	}
-	conf.AfterConnect = prepareSession
-	return &Store{
-		pool:       newPool(conf, cfg),
-		migrated:   newOnce(),
-		partitions: newPartitions(),
-		numbers:    newCache(cfg.CacheEntries),
-		summaries:  newSummaries(),
-	}, nil
+	return open(conf, cfg.CacheEntries)
 }
 
-// prepareSession sets what the store relies on, whatever the role's defaults
-// are. They are statements, not startup parameters, for PgBouncer refuses those.
-//
-// The last three are for reading. Each of our statements has an index to go by,
-// but the newest partition has no statistics yet, and a planner that knows
-// nothing of it reads all of it for each page, on several processors.
-func prepareSession(ctx context.Context, c *pgconn.PgConn) error {
-	const settings = `SET timezone = 'UTC'; SET synchronous_commit = on; SET client_encoding = 'UTF8';
-		SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off`
-	return c.Exec(ctx, settings).Close()
+func open(conf *pgxpool.Config, cacheEntries int) (*Store, error) {
+	pool, err := newPool(conf)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{
+		pool:       pool,
+		migrated:   newOnce(),
+		partitions: newPartitions(),
+		numbers:    newCache(cacheEntries),
+		summaries:  newSummaries(),
+	}, nil
 }
 
 // Position implements storage.Store. It forgets every number of a dictionary
@@ -118,11 +114,11 @@ func (s *Store) Position(ctx context.Context, journal alert.ID) (uint64, error) 
 	}
 	s.numbers.clear()
 	s.partitions.forget()
-	c, err := s.pool.acquire(ctx)
+	c, release, err := s.pool.acquire(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer s.pool.release(c)
+	defer release()
 	position, ok, err := readPosition(ctx, c, journal)
 	if err != nil || ok {
 		return position, err
@@ -140,7 +136,7 @@ func (s *Store) Position(ctx context.Context, journal alert.ID) (uint64, error) 
 	return position, err
 }
 
-func readPosition(ctx context.Context, c *conn, journal alert.ID) (position uint64, ok bool, err error) {
+func readPosition(ctx context.Context, c *pgconn.PgConn, journal alert.ID) (position uint64, ok bool, err error) {
 	var a arguments
 	err = query(ctx, c, `SELECT position FROM journals WHERE id = `+a.uuid(journal), a, func(v row) error {
 		position, ok = uint64(v.int8(0)), true
@@ -162,11 +158,11 @@ func (s *Store) Events(ctx context.Context, q *alert.Query, yield func(*alert.St
 
 // Ping implements storage.Store.
 func (s *Store) Ping(ctx context.Context) error {
-	c, err := s.pool.acquire(ctx)
+	c, release, err := s.pool.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.pool.release(c)
+	defer release()
 	return c.Ping(ctx)
 }
 

@@ -35,16 +35,16 @@ func (d *databases) url(t *testing.T) string {
 	return url
 }
 
-func (d *databases) open(t *testing.T) *Store {
+func (d *databases) config(t *testing.T) Config {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.URL = d.url(t)
-	s, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
+	return cfg
+}
+
+func (d *databases) open(t *testing.T) *Store {
+	t.Helper()
+	return mustOpen(t, d.config(t))
 }
 
 func TestContract(t *testing.T) {

@@ -47,12 +47,12 @@ func (r row) json(i int) []byte {
 func allBinary() []int16 { return []int16{1} }
 
 // query runs one statement and calls f for each row.
-func query(ctx context.Context, c *conn, sql string, a arguments, f func(row) error) error {
+func query(ctx context.Context, c *pgconn.PgConn, sql string, a arguments, f func(row) error) error {
 	return readRows(c.ExecParams(ctx, sql, a.values, a.oids, allBinary(), allBinary()), f)
 }
 
 // exec runs one statement that returns no rows.
-func exec(ctx context.Context, c *conn, sql string, a arguments) error {
+func exec(ctx context.Context, c *pgconn.PgConn, sql string, a arguments) error {
 	return query(ctx, c, sql, a, func(row) error { return nil })
 }
 

@@ -16,11 +16,11 @@ type reader struct{ pool *pool }
 var _ storage.Backend = reader{}
 
 func (r reader) query(ctx context.Context, sql string, a arguments, f func(row) error) error {
-	c, err := r.pool.acquire(ctx)
+	c, release, err := r.pool.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer r.pool.release(c)
+	defer release()
 	return query(ctx, c, sql, a, f)
 }
 

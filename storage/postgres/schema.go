@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Each file brings the schema from the version before to the number it begins
@@ -60,11 +63,11 @@ func (o *once) do(ctx context.Context, f func() error) error {
 // migrate brings the schema up to date, once in the life of the store.
 func (s *Store) migrate(ctx context.Context) error {
 	return s.migrated.do(ctx, func() error {
-		c, err := s.pool.acquire(ctx)
+		c, release, err := s.pool.acquire(ctx)
 		if err != nil {
 			return err
 		}
-		defer s.pool.release(c)
+		defer release()
 		if err := migrate(ctx, c); err != nil {
 			rollback(ctx, c)
 			return fmt.Errorf("migrate the schema: %w", err)
@@ -75,7 +78,7 @@ func (s *Store) migrate(ctx context.Context) error {
 
 // migrate runs what is due in one transaction. Processes that start together
 // take turns.
-func migrate(ctx context.Context, c *conn) error {
+func migrate(ctx context.Context, c *pgconn.PgConn) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
@@ -106,7 +109,7 @@ func migrate(ctx context.Context, c *conn) error {
 	return c.Exec(ctx, `COMMIT`).Close()
 }
 
-func runMigration(ctx context.Context, c *conn, file string, version int) error {
+func runMigration(ctx context.Context, c *pgconn.PgConn, file string, version int) error {
 	number, _, _ := strings.Cut(strings.TrimPrefix(file, "migrations/"), "_")
 	if n, err := strconv.Atoi(number); err != nil || n != version {
 		return fmt.Errorf("BUG: %s is not the migration to version %d", file, version)
@@ -122,9 +125,12 @@ func runMigration(ctx context.Context, c *conn, file string, version int) error 
 	return nil
 }
 
+// goodbye is how long ending a transaction may take that went wrong.
+const goodbye = 5 * time.Second
+
 // rollback ends a transaction that went wrong, also when ctx is what ended it.
 // If that fails, the pool finds the connection unfit.
-func rollback(ctx context.Context, c *conn) {
+func rollback(ctx context.Context, c *pgconn.PgConn) {
 	if c.IsClosed() {
 		return
 	}

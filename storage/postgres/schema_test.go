@@ -16,27 +16,32 @@ import (
 func TestNewDoesNotConnect(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
-	cfg.URL = "postgres://nobody@/none?host=/nonexistent"
+	cfg.URL = "postgres://nobody:secret@/none?host=/nonexistent"
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ping(t.Context()); err == nil || storage.Permanent(err) {
+	if err := s.Ping(t.Context()); err == nil || storage.Permanent(err) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Error(err)
 	}
-	if err := s.Ping(t.Context()); !errors.Is(err, errClosed) {
+	if err := s.Ping(t.Context()); err == nil || storage.Permanent(err) {
 		t.Errorf("after Close: %v", err)
 	}
 
-	cfg.URL = "postgres://user:secret@host:notaport/db"
-	if _, err := New(cfg); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("got %v", err)
+	for _, url := range []string{
+		"postgres://user:secret@host:notaport/db", "postgres://user:secret@host/db?pool_max_conns=x",
+		"user=u password=secret pool_health_check_period=x",
+	} {
+		cfg.URL = url
+		if _, err := New(cfg); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("got %v", err)
+		}
 	}
 	for _, change := range []func(*Config){
-		func(c *Config) { c.MaxConns = 0 }, func(c *Config) { c.MinConns = 5 }, func(c *Config) { c.MinConns = -1 },
+		func(c *Config) { c.MaxConns = 0 }, func(c *Config) { c.MaxConns = 1 << 31 }, func(c *Config) { c.MinConns = 5 }, func(c *Config) { c.MinConns = -1 },
 		func(c *Config) { c.MaxConnLifetime = -1 }, func(c *Config) { c.MaxConnIdleTime = -1 }, func(c *Config) { c.CacheEntries = -1 },
 	} {
 		cfg := DefaultConfig()
@@ -92,15 +97,15 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 // shift times, if the store went by them.
 func TestSessionSettings(t *testing.T) {
 	t.Parallel()
-	s := newDatabases(t).open(t)
-	s.mustExec(t, `DO $$ BEGIN
+	d := newDatabases(t)
+	d.open(t).mustExec(t, `DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
 		EXECUTE format('ALTER DATABASE %I SET timezone = ''Asia/Kolkata''', current_database()); END $$`)
-	c, err := newPool(s.pool.config, DefaultConfig()).acquire(t.Context())
+	c, release, err := d.open(t).pool.acquire(t.Context()) // connected since
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer hangUp(c)
+	defer release()
 	const sql = `SELECT concat_ws(' ', current_setting('timezone'), current_setting('synchronous_commit'), current_setting('application_name'))`
 	err = query(t.Context(), c, sql, arguments{}, func(v row) error {
 		if got := v.text(0); got != "UTC on stormdrain" {
@@ -146,11 +151,11 @@ func TestView(t *testing.T) {
 
 func (s *Store) mustQuery(t *testing.T, sql string) (rows []string) {
 	t.Helper()
-	c, err := s.pool.acquire(t.Context())
+	c, release, err := s.pool.acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.pool.release(c)
+	defer release()
 	err = query(t.Context(), c, sql, arguments{}, func(v row) error {
 		rows = append(rows, string(v[0]))
 		return nil
@@ -212,11 +217,11 @@ func TestSummaries(t *testing.T) {
 		t.Fatal(err)
 	}
 	const sql = `EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) SELECT FROM events WHERE received_at = '2026-05-28 12:00:00+00'`
-	c, err := s.pool.acquire(t.Context())
+	c, release, err := s.pool.acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.pool.release(c)
+	defer release()
 	results, err := c.Exec(t.Context(), sql).ReadAll()
 	if err != nil {
 		t.Fatal(err)

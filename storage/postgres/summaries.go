@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"stormdrain/internal/alert"
 )
 
@@ -42,7 +44,7 @@ func (z *summaries) due(b *alert.Batch) (day int64, ok bool) {
 // summarize brings one day's index up to date. That it cannot is no error: a
 // vacuum holds the lock and does the same, and the batch is stored either way.
 // The wait is shorter than the one after which the server would cancel it.
-func summarize(ctx context.Context, c *conn, day int64) {
+func summarize(ctx context.Context, c *pgconn.PgConn, day int64) {
 	err := c.Exec(ctx, fmt.Sprintf(`BEGIN; SET LOCAL lock_timeout = '20ms';
 		SELECT brin_summarize_new_values(i.indexrelid) FROM pg_index i
 		JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam

@@ -22,11 +22,11 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 	if err := checkTimes(b); err != nil {
 		return err
 	}
-	c, err := s.pool.acquire(ctx)
+	c, release, err := s.pool.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.pool.release(c)
+	defer release()
 	if err := s.partitions.ensure(ctx, c, b.Deliveries); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 
 // commitNow never says permanent: when the connection breaks here, the rows may
 // be stored.
-func commitNow(ctx context.Context, c *conn) error {
+func commitNow(ctx context.Context, c *pgconn.PgConn) error {
 	results, err := c.Exec(ctx, `COMMIT`).ReadAll()
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -88,7 +88,7 @@ func checkTimes(b *alert.Batch) error {
 
 // transaction is one batch on its way into the tables.
 type transaction struct {
-	c *conn
+	c *pgconn.PgConn
 	b *alert.Batch
 
 	journal int32   // its number
