@@ -11,6 +11,7 @@ import (
 // ingestion is one request on its way to the journal: the decoder with its
 // buffers, and what the frame is made of. It goes back to the pool as a whole.
 type ingestion struct {
+	pipeline  *Pipeline
 	decoder   decoder
 	result    *decoded // the decoder's, or the body cache's
 	source    string
@@ -73,11 +74,12 @@ func (p *Pipeline) getIngestion() *ingestion {
 	return p.ingestions.Get().(*ingestion)
 }
 
-func (p *Pipeline) putIngestion(in *ingestion) {
+// Release puts it back.
+func (in *ingestion) Release() {
 	in.result, in.source, in.requestID = nil, "", ""
 	in.decoder.reset()
 	if in.decoder.held() <= keepAtMost {
-		p.ingestions.Put(in)
+		in.pipeline.ingestions.Put(in)
 	}
 }
 
@@ -101,22 +103,21 @@ func (d *decoder) held() int {
 //
 // It returns the number of elements of the array that was sent.
 func (p *Pipeline) Ingest(r alert.Request) (int, error) {
+	if p.cfg.Ack == AckCommit && !p.storeUp.Load() {
+		return 0, ErrStoreDown
+	}
 	in := p.getIngestion()
-	defer p.putIngestion(in)
-
 	known, hash := p.bodies.find(r.Kind, r.Body)
 	if known != nil {
 		in.result = known
 	} else {
 		result, err := in.decoder.decode(r.Kind, r.Body)
 		if err != nil {
+			in.Release()
 			return 0, p.refuse(r, err)
 		}
 		in.result = result
 		p.bodies.add(r.Kind, hash, r.Body, result)
-	}
-	if p.cfg.Ack == AckCommit && !p.storeUp.Load() {
-		return 0, ErrStoreDown
 	}
 	in.source, in.requestID = r.Source, r.RequestID
 	n := in.result.elements

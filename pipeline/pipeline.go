@@ -27,8 +27,8 @@ type Journal interface {
 	NewIdentity() ([16]byte, error)
 	LastAtOpen() uint64
 	Durable() uint64
-	// Append calls Encode once. durable: it returns after the fdatasync, or
-	// when wait is over. A position other than 0 beside an error means that the
+	// Append takes e: it calls Encode at most once, and Release once. durable:
+	// it returns after the fdatasync, or when wait is over. A position other than 0 beside an error means that the
 	// frame may become durable all the same.
 	Append(e record.Encoder, durable bool, wait time.Duration) (seq uint64, err error)
 	// Reader reads the frames behind a position, and the entries they need.
@@ -156,7 +156,7 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 		setback: make(chan struct{}, 1), storingDone: make(chan struct{}),
 	}
 	p.ingestions.New = func() any {
-		return &ingestion{decoder: decoder{table: p.table, maxAlerts: p.cfg.MaxAlerts}}
+		return &ingestion{pipeline: p, decoder: decoder{table: p.table, maxAlerts: p.cfg.MaxAlerts}}
 	}
 	p.stored.changed = make(chan struct{})
 	p.storeNeverSeen.Store(true)

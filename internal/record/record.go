@@ -46,4 +46,7 @@ type Writer interface {
 // Encoder is a frame that can write itself: entries first, then the payload.
 type Encoder interface {
 	Encode(w Writer)
+	// Release is called when the journal needs the frame no more, encoded or
+	// not, and before anybody waits for the disk.
+	Release()
 }

@@ -34,6 +34,19 @@ func (j *Journal) Append(f Frame, durable bool) (uint64, error) {
 // in sixteenths of that. With ErrTimeout the position is returned as well, if the
 // frame got one: that is where it may turn up.
 func (j *Journal) AppendWithin(f Frame, durable bool, wait time.Duration) (uint64, error) {
+	t, err := j.Enqueue(f, durable, wait)
+	if err != nil {
+		return 0, err
+	}
+	if err = t.Wait(); err != nil && !errors.Is(err, ErrTimeout) {
+		return 0, err
+	}
+	return t.Seq, err
+}
+
+// Enqueue is the first half of AppendWithin: f has its position and is not needed
+// any more. The caller must call Wait on the ticket, once.
+func (j *Journal) Enqueue(f Frame, durable bool, wait time.Duration) (Ticket, error) {
 	ticks := int64(waitTicks + 1)
 	if wait < j.cfg.WaitTimeout {
 		ticks = max(1, int64(wait*waitTicks/j.cfg.WaitTimeout))
@@ -41,21 +54,31 @@ func (j *Journal) AppendWithin(f Frame, durable bool, wait time.Duration) (uint6
 	deadline := j.ticks.Load() + ticks
 	seq, b, err := j.enter(f, durable, deadline)
 	if err != nil {
-		return 0, err
+		return Ticket{}, err
 	}
 	wake(j.kick)
 	if !durable {
-		return seq, nil
+		b = nil
 	}
-	err = b.wait(seq, &j.ticks, deadline)
-	j.putBatch(b)
-	switch {
-	case errors.Is(err, ErrTimeout):
-		return seq, err
-	case err != nil:
-		return 0, err
+	return Ticket{Seq: seq, journal: j, batch: b, deadline: deadline}, nil
+}
+
+// Ticket is a frame on its way to the disk.
+type Ticket struct {
+	Seq      uint64
+	journal  *Journal
+	batch    *batch // nil: nobody waits for it
+	deadline int64
+}
+
+// Wait is the second half of AppendWithin.
+func (t Ticket) Wait() error {
+	if t.batch == nil {
+		return nil
 	}
-	return seq, nil
+	err := t.batch.wait(t.Seq, &t.journal.ticks, t.deadline)
+	t.journal.putBatch(t.batch)
+	return err
 }
 
 // enter encodes f and joins the batch that it will go to the disk with.
