@@ -25,16 +25,18 @@ func main() {
 	if command != config.CommandServe {
 		os.Exit(code)
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // for good: it must not end the program, whatever it is doing
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, &cfg, os.Stderr); err != nil {
+	if err := run(ctx, &cfg, hangup, os.Stderr); err != nil {
 		config.Complain(os.Stderr, err)
 		os.Exit(config.ExitFailed)
 	}
 }
 
 // run opens the parts back to front, waits, and closes them front to back.
-func run(ctx context.Context, cfg *config.Config, stderr io.Writer) (err error) {
+func run(ctx context.Context, cfg *config.Config, hangup <-chan os.Signal, stderr io.Writer) (err error) {
 	log, err := obs.NewLogger(cfg.Log.Level, cfg.Log.Format, stderr)
 	if err != nil {
 		return err
@@ -91,12 +93,9 @@ func run(ctx context.Context, cfg *config.Config, stderr io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	down.add("server", srv.Close)
+	down.add("server", func(ctx context.Context) error { return closeServer(ctx, srv, cfg.Shutdown.Timeout) })
 	log.Info().Str("store", kind).Str("data", cfg.Data.Dir).Str("ack", cfg.Journal.Ack).Msg("ready to take alerts")
 
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	for {
 		select {
 		case <-hangup:

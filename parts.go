@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"time"
@@ -160,6 +161,14 @@ func tuningConfig(cfg *config.Config) tuning.Config {
 		GOMAXPROCS: cfg.Tuning.GOMAXPROCS, GOGC: cfg.Tuning.GOGC,
 		MemoryLimit: cfg.Tuning.MemoryLimit, NoFile: cfg.Tuning.NoFile,
 	}
+}
+
+// closeServer leaves half of the time to the parts behind it: one sender that
+// is stuck must not keep everything else from being stored.
+func closeServer(ctx context.Context, srv *server.Server, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout/2)
+	defer cancel()
+	return srv.Close(ctx)
 }
 
 // logStart comes after everything that is likely to end in one clear line.

@@ -141,7 +141,7 @@ func (d *decoder) event(a *wireAlert) (ev decodedEvent, reason string, err error
 	if ev.endsAt, reason, err = readTime("endsAt", a.EndsAt); err != nil {
 		return ev, reason, err
 	}
-	if ev.status, reason, err = readStatus(a.Status, ev.endsAt); err != nil {
+	if ev.status, reason, err = readStatus(a.Status, d.wire.Status, ev.endsAt); err != nil {
 		return ev, reason, err
 	}
 	// An alert that fires has no end yet: Alertmanager sends the zero time. What
@@ -262,15 +262,19 @@ func readTime(place string, raw []byte) (alert.Time, string, error) {
 	return t, "", nil
 }
 
-// readStatus reads a status. One that is missing follows from the end, as it
-// does in Alertmanager's own API.
-func readStatus(raw []byte, endsAt alert.Time) (alert.Status, string, error) {
+// readStatus reads a status. One that is missing is the message's, which is
+// resolved only when all its alerts are; or it follows from the end, as it does
+// in Alertmanager's own API.
+func readStatus(raw, message []byte, endsAt alert.Time) (alert.Status, string, error) {
 	switch string(raw) {
 	case `"firing"`:
 		return alert.Firing, "", nil
 	case `"resolved"`:
 		return alert.Resolved, "", nil
 	case "", "null", `""`:
+		if string(message) == `"resolved"` {
+			return alert.Resolved, "", nil
+		}
 		if endsAt.IsNone() || endsAt == zeroTime {
 			return alert.Firing, "", nil
 		}

@@ -136,6 +136,27 @@ func TestDecodeKeepsUnknownFields(t *testing.T) {
 	}
 }
 
+// An alert that does not say whether it fires is what its message says, or what
+// follows from its end.
+func TestDecodeMissingStatus(t *testing.T) {
+	t.Parallel()
+	f := func(body string, want alert.Status) {
+		t.Helper()
+		got, err := newTestDecoder().decode(alert.Webhook, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := got.events[0].status; s != want {
+			t.Errorf("%s: %v, want %v", body, s, want)
+		}
+	}
+	f(`{"alerts":[{}]}`, alert.Firing)
+	f(`{"alerts":[{"endsAt":"0001-01-01T00:00:00Z"}]}`, alert.Firing)
+	f(`{"alerts":[{"endsAt":"2026-01-01T00:00:00Z"}]}`, alert.Resolved)
+	f(`{"alerts":[{"status":null}],"status":"resolved"}`, alert.Resolved)
+	f(`{"alerts":[{"status":"firing"}],"status":"resolved"}`, alert.Firing)
+}
+
 func TestDecodeFingerprint(t *testing.T) {
 	t.Parallel()
 	f := func(sent string, want uint64) {

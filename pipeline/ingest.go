@@ -161,7 +161,10 @@ func (p *Pipeline) refuse(r alert.Request, err error) error {
 	}
 	if qerr := p.quarantine.Body(r, refused.Reason, refused.Detail); qerr != nil {
 		p.log.Error().Err(qerr).Str("reason", refused.Reason).Msg("a refused body could not be kept in quarantine")
+		return refused
 	}
 	p.observer.BodyQuarantined(refused.Reason)
+	p.often.Warn().Str("reason", refused.Reason).Str("source", r.Source).Str("request_id", r.RequestID).
+		Msg("a body was refused and is kept in quarantine: " + refused.Detail)
 	return refused
 }

@@ -123,6 +123,7 @@ type Pipeline struct {
 	quarantine Quarantine
 	observer   Observer
 	log        zerolog.Logger
+	often      zerolog.Logger // log, at most a few lines a second
 	cfg        Config
 
 	table      *internTable
@@ -152,6 +153,7 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 	}
 	p := &Pipeline{
 		journal: j, storer: w, quarantine: q, observer: o, log: log, cfg: cfg,
+		often: log.Sample(&zerolog.BurstSampler{Burst: 3, Period: time.Second}),
 		table: newInternTable(cfg.InternMaxBytes), bodies: newBodyCache(cfg.BodyCacheBytes),
 		setback: make(chan struct{}, 1), storingDone: make(chan struct{}),
 	}
@@ -168,7 +170,7 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 
 // ErrStoreDown is returned by Ingest and Ready with AckCommit, which cannot be
 // kept without the store.
-var ErrStoreDown = errors.New("the store is down, and journal.ack is commit; send again")
+var ErrStoreDown = errors.New("the store is down, and journal.ack is commit")
 
 // Ready reports whether a 2xx can be promised now.
 func (p *Pipeline) Ready() error {

@@ -185,9 +185,15 @@ func (p *Pipeline) noteStored(b *batch) {
 	}
 	p.unanswered.forget(b.To)
 	for i := range b.rejected {
-		for j := range b.rejected[i].alerts {
-			p.observer.AlertsQuarantined(b.rejected[i].alerts[j].reason, 1)
+		r := &b.rejected[i]
+		for j := range r.alerts {
+			p.observer.AlertsQuarantined(r.alerts[j].reason, 1)
 		}
+		if len(r.alerts) == 0 {
+			continue
+		}
+		p.often.Warn().Int("alerts", len(r.alerts)).Uint64("position", r.frame.seq).Str("source", r.frame.source).
+			Str("request_id", r.frame.requestID).Msg("alerts are in quarantine, their neighbours are stored: " + r.alerts[0].detail)
 	}
 	p.observer.AlertsStored(len(b.Events), replayed)
 	p.stored.advance(b.To)

@@ -41,7 +41,7 @@ func (w *watermark) wait(pos uint64, timeout time.Duration) error {
 		select {
 		case <-changed:
 		case <-late.C:
-			return errors.New("not committed in the store in time; send again")
+			return errors.New("not committed in the store in time")
 		}
 	}
 }

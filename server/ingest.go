@@ -111,7 +111,7 @@ func (s *Server) receive(ctx *fasthttp.RequestCtx, b *body, until time.Time) boo
 		answer(ctx, fasthttp.StatusServiceUnavailable,
 			"the body did not arrive within webhook.request_timeout, "+s.cfg.RequestTimeout.String()+"; try again")
 	case err == errTooShort, errors.Is(err, io.ErrUnexpectedEOF):
-		answer(ctx, fasthttp.StatusBadRequest, "the body ends before the length that was announced")
+		answer(ctx, fasthttp.StatusServiceUnavailable, "the connection broke before the body had its announced length; try again")
 	default:
 		answer(ctx, fasthttp.StatusBadRequest, "the body is not framed as HTTP/1.1 wants it")
 	}
@@ -153,6 +153,7 @@ func (s *Server) decode(ctx *fasthttp.RequestCtx, b *body, e compress.Encoding, 
 func (s *Server) keep(r alert.Request, reason, detail string) {
 	if err := s.Quarantine.Body(r, reason, detail); err != nil {
 		s.complain.Error().Err(err).Str("reason", reason).Msg("a refused body could not be kept in quarantine")
+		return
 	}
 	s.Metrics.BodiesQuarantined.WithLabelValues(reason).Inc()
 }

@@ -184,12 +184,12 @@ func TestMalformedRequests(t *testing.T) {
 	check("POST /webhook HTTP/1.2\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 505, "HTTP/1.1")
 	check("POST /webhook HTTP/2.0\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 505, "HTTP/1.1")
 	check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "HTTP")
-	check("GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 20_000)+"\r\n\r\n", 400, "header")
+	check("GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 20_000)+"\r\n\r\n", 431, "header")
 
 	c, r := dial(t, s)
 	io.WriteString(c, "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{}")
 	c.(interface{ CloseWrite() error }).CloseWrite()
-	checkLine(t, read(r, "POST"), 400, "ends before")
+	checkLine(t, read(r, "POST"), 503, "connection broke")
 	if n := len(f.requests); n != 0 {
 		t.Errorf("%d of them were taken in", n)
 	}

@@ -41,7 +41,9 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		s.readPaths[page.path] = true
 	}
 	if s.cfg.Pprof {
-		r.GET("/debug/pprof/{profile:*}", s.chain("pprof", pprofhandler.PprofHandler))
+		h := s.chain("pprof", pprofhandler.PprofHandler)
+		r.GET("/debug/pprof/", h)
+		r.GET("/debug/pprof/{profile:*}", h)
 	}
 	return func(ctx *fasthttp.RequestCtx) {
 		// Not by the router: it has no place for /webhook/ beside

@@ -14,7 +14,7 @@ import (
 const (
 	// readBufferSize bounds the header of a request. A connection keeps its
 	// buffer until it rests.
-	readBufferSize = 8 << 10
+	readBufferSize = 16 << 10
 	// writeBufferSize holds an answer to a webhook, so that it is one write.
 	// Larger ones go past it.
 	writeBufferSize = 512
@@ -128,7 +128,7 @@ func (s *Server) protocolError(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &slow) && slow.Timeout():
 		answer(ctx, fasthttp.StatusServiceUnavailable, "the request came too slowly; try again")
 	case errors.As(err, &small):
-		answer(ctx, fasthttp.StatusBadRequest, fmt.Sprintf("the header is larger than %d bytes; shorten it", readBufferSize))
+		answer(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the header is larger than %d bytes; shorten it", readBufferSize))
 	default:
 		answer(ctx, fasthttp.StatusBadRequest, "this is not HTTP/1.1 as we understand it")
 	}

@@ -138,11 +138,11 @@ func (j *Journal) fullLocked() {
 
 // encodeLocked lets f append itself, and takes it all back if it cannot stay.
 func (j *Journal) encodeLocked(f Frame) (seq uint64, err error) {
-	w := &j.w
+	w, now := &j.w, j.cfg.Now().UnixMicro()
 	if w.seg == nil || w.seg.size >= j.cfg.SegmentBytes {
-		w.seg = j.newSegmentLocked()
+		w.seg = j.newSegmentLocked(now)
 	}
-	m := w.beginAppend(j.cfg.Now().UnixMicro())
+	m := w.beginAppend(now)
 	kept := false
 	defer func() {
 		if !kept { // refused below, or f panicked
@@ -156,6 +156,8 @@ func (j *Journal) encodeLocked(f Frame) (seq uint64, err error) {
 		panic(fmt.Sprintf("BUG: frame %d was not encoded", w.next))
 	case w.tooLarge:
 		return 0, ErrTooLarge
+	case size+headerLen > j.cfg.MaxBytes:
+		return 0, ErrNeverFits
 	case j.total+size > j.cfg.MaxBytes:
 		j.fullLocked()
 		return 0, ErrFull

@@ -85,7 +85,7 @@ func (j *Journal) take() ([]byte, []run, *batch) {
 func (j *Journal) claimLocked() {
 	w := &j.w
 	if w.seg == nil || w.seg.onDisk {
-		w.seg = j.newSegmentLocked()
+		w.seg = j.newSegmentLocked(j.w.at)
 		w.runs = append(w.runs, run{seg: w.seg, from: len(w.buf)})
 	}
 	w.seg.claimed = true

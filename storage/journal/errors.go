@@ -8,7 +8,9 @@ import (
 // From a sender's view all of these may pass: 503, never a lost alert.
 var (
 	// ErrFull: MaxBytes is reached. Nothing was written.
-	ErrFull = errors.New("journal is full: the store is down or too slow, or journal.max-bytes too small")
+	ErrFull = errors.New("journal is full: the store is down or too slow, or journal.max_bytes too small")
+	// ErrNeverFits: the frame alone is larger than MaxBytes.
+	ErrNeverFits = errors.New("the delivery is larger than the whole journal: raise journal.max_bytes")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("journal is closed")
 	// ErrTimeout: the disk did not answer in time. The frame may become durable later.

@@ -86,7 +86,7 @@ func TestRefusedFrameEndsTheGeneration(t *testing.T) {
 		if _, err := j.Append(&text{word: "one", rest: "r", seen: seen}, true); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := j.Append(&text{word: "two", rest: strings.Repeat("r", 2000), seen: seen}, true); !errors.Is(err, ErrFull) {
+		if _, err := j.Append(&text{word: "two", rest: strings.Repeat("r", 1850), seen: seen}, true); !errors.Is(err, ErrFull) {
 			t.Fatal(err)
 		}
 		func() {

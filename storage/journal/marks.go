@@ -100,7 +100,10 @@ func (j *Journal) Stats() Stats {
 	s := Stats{Segments: len(j.segs), TotalBytes: j.total, Durable: j.durable, Stored: j.stored}
 	if j.stored < j.durable {
 		bytes, at := j.marks.backlog(j.stored + 1)
-		s.BacklogFrames, s.BacklogBytes, s.OldestReceivedAt = j.durable-j.stored, bytes, time.UnixMicro(at)
+		s.BacklogFrames, s.BacklogBytes = j.durable-j.stored, bytes
+		if at > 0 { // 0: an old segment does not say
+			s.OldestReceivedAt = time.UnixMicro(at)
+		}
 	}
 	return s
 }

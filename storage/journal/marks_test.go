@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -26,6 +27,35 @@ func TestBacklogIsMeasured(t *testing.T) {
 	check(j.Stats(), 60, 6000, time.Unix(41, 0))
 	j.Stored(1000) // more than there is
 	check(j.Stats(), 0, 0, time.Time{})
+}
+
+// What an earlier process left behind has an age, also when it is all in the
+// first segment that there ever was.
+func TestBacklogOfAnEarlierProcessIsMeasured(t *testing.T) {
+	cfg := testConfig(t)
+	begun := time.Now()
+	j := mustOpen(t, cfg)
+	if _, err := j.Append(raw("x"), true); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, j)
+	oldest := mustOpen(t, cfg).Stats().OldestReceivedAt
+	if oldest.Before(begun.Truncate(time.Microsecond)) || oldest.After(time.Now()) {
+		t.Errorf("the oldest was received at %v, which was after %v", oldest, begun)
+	}
+}
+
+// A delivery that no journal of this size can take says so: waiting would not help.
+func TestDeliveryLargerThanTheJournal(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.MaxBytes = 64 << 10
+	j := mustOpen(t, cfg)
+	if _, err := j.Append(raw(make([]byte, 65<<10)), true); !errors.Is(err, ErrNeverFits) {
+		t.Error(err)
+	}
+	if _, err := j.Append(raw("x"), true); err != nil {
+		t.Errorf("and the next one: %v", err)
+	}
 }
 
 func TestMarksStayFew(t *testing.T) {

@@ -75,11 +75,11 @@ func (j *Journal) path(name string) string { return filepath.Join(j.cfg.Dir, nam
 // newSegmentLocked gives the next frame a segment that does not exist yet: the
 // committer makes the file when it comes to write. The room for its header is
 // taken now.
-func (j *Journal) newSegmentLocked() *segment {
+func (j *Journal) newSegmentLocked(now int64) *segment {
 	number := j.nextNumber
 	j.nextNumber++
 	s := &segment{
-		segmentHeader: segmentHeader{number: number, first: j.w.next, floor: j.w.at, epoch: randomEpoch()},
+		segmentHeader: segmentHeader{number: number, first: j.w.next, floor: max(j.w.at, now), epoch: randomEpoch()},
 		name:          j.path(segmentName(number)),
 		size:          headerLen,
 	}

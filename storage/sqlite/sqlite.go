@@ -58,6 +58,9 @@ func New(cfg Config) (*Store, error) {
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
+	if err := makeFile(path); err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
 	s := &Store{
 		path:    path,
 		writers: newPool(writerDSN(path), 1),
@@ -74,6 +77,16 @@ func New(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// makeFile makes the file before SQLite does, which would let everybody read what
+// senders wrote. The files beside it get the same rights.
+func makeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // makeFolder makes dir and the folders above it that are absent, so that a
