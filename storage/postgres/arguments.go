@@ -14,24 +14,16 @@ const (
 	oidInt8        = 20
 	oidInt4        = 23
 	oidText        = 25
-	oidJSON        = 114
 	oidTimestamptz = 1184
 	oidUUID        = 2950
-	oidJSONB       = 3802
 
-	oidJSONArray        = 199
-	oidTextArray        = 1009
 	oidInt8Array        = 1016
 	oidTimestamptzArray = 1185
 	oidUUIDArray        = 2951
-	oidJSONBArray       = 3807
 )
 
 // epoch is 2000-01-01, from where PostgreSQL counts, in microseconds since 1970.
 const epoch = 946684800_000000
-
-// jsonbVersion is the byte in front of jsonb's text on the wire.
-const jsonbVersion = 1
 
 // arguments collects the parameters of one statement, in binary. Each method
 // adds one and returns its placeholder, so that a statement is written in one
@@ -59,10 +51,6 @@ func (a *arguments) time(micros int64) string {
 func (a *arguments) text(s string) string { return a.add(oidText, []byte(storage.Escape(s))) }
 
 func (a *arguments) uuid(id alert.ID) string { return a.add(oidUUID, id[:]) }
-
-func (a *arguments) pairs(pairs []alert.Pair) string {
-	return a.add(oidJSONB, storage.AppendPairs([]byte{jsonbVersion}, pairs))
-}
 
 func (a *arguments) int8s(vs []int64) string {
 	arr := newArray(oidInt8, len(vs))
@@ -105,30 +93,6 @@ func (a *array) int8(v int64) {
 func (a *array) uuid(id *alert.ID) {
 	a.buf = binary.BigEndian.AppendUint32(a.buf, uint32(len(id)))
 	a.buf = append(a.buf, id[:]...)
-}
-
-func (a *array) text(s string) {
-	s = storage.Escape(s)
-	a.buf = binary.BigEndian.AppendUint32(a.buf, uint32(len(s)))
-	a.buf = append(a.buf, s...)
-}
-
-func (a *array) pairs(pairs []alert.Pair) {
-	start := len(a.buf)
-	a.buf = append(a.buf, 0, 0, 0, 0, jsonbVersion)
-	a.buf = storage.AppendPairs(a.buf, pairs)
-	binary.BigEndian.PutUint32(a.buf[start:], uint32(len(a.buf)-start-4))
-}
-
-// json adds JSON text, null for none.
-func (a *array) json(text []byte) {
-	if len(text) == 0 {
-		a.buf = binary.BigEndian.AppendUint32(a.buf, math.MaxUint32)
-		return
-	}
-	text = storage.EscapeJSON(text)
-	a.buf = binary.BigEndian.AppendUint32(a.buf, uint32(len(text)))
-	a.buf = append(a.buf, text...)
 }
 
 // The fields of a tuple, with their length in front.

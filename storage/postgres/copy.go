@@ -17,7 +17,9 @@ func (t *transaction) copyRows(ctx context.Context, sql string, rows *tuples) er
 	_, err := t.c.CopyFrom(ctx, rows, sql)
 	// When the connection breaks, CopyFrom returns while its goroutine may still
 	// be reading: from here on it finds the end, and the batch is the caller's.
-	rows.stop()
+	if own := rows.stop(); own != nil {
+		return own // the server only says that we gave up
+	}
 	return err
 }
 
@@ -25,7 +27,8 @@ func (t *transaction) copyRows(ctx context.Context, sql string, rows *tuples) er
 // read, some 64 KiB at a time, with no value boxed.
 type tuples struct {
 	mu     sync.Mutex
-	row    func(dst []byte, i int) []byte // appends row i
+	row    func(dst []byte, i int) ([]byte, error) // appends row i
+	err    error                                   // of row
 	rows   int
 	next   int
 	buf    []byte // encoded and not read yet: buf[read:]
@@ -43,7 +46,7 @@ var (
 // tupleBytes is how much is encoded ahead; pgconn reads as much at a time.
 const tupleBytes = 64 << 10
 
-func newTuples(rows int, row func(dst []byte, i int) []byte) *tuples {
+func newTuples(rows int, row func(dst []byte, i int) ([]byte, error)) *tuples {
 	return &tuples{row: row, rows: rows, buf: append(make([]byte, 0, tupleBytes+4096), copySignature...)}
 }
 
@@ -60,7 +63,10 @@ func (t *tuples) Read(p []byte) (int, error) {
 		t.buf, t.read = t.buf[:0], 0
 	}
 	for len(t.buf) < tupleBytes && t.next < t.rows {
-		t.buf = t.row(t.buf, t.next)
+		if t.buf, t.err = t.row(t.buf, t.next); t.err != nil {
+			t.row = nil
+			return 0, t.err
+		}
 		t.next++
 	}
 	if t.next == t.rows && !t.closed {
@@ -72,9 +78,11 @@ func (t *tuples) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// stop makes every later Read fail, and returns when none is under way.
-func (t *tuples) stop() {
+// stop makes every later Read fail, returns when none is under way, and tells
+// why a row could not be encoded.
+func (t *tuples) stop() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.row = nil
+	return t.err
 }

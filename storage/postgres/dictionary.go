@@ -4,30 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"stormdrain/internal/alert"
 )
-
-// kinds is in the order in which every process writes them.
-var kinds = [...]alert.EntryKind{alert.KindLabelSet, alert.KindDetails, alert.KindEnvelope}
-
-// tableOf names the dictionary of a kind.
-func tableOf(k alert.EntryKind) string {
-	switch k {
-	case alert.KindLabelSet:
-		return "label_sets"
-	case alert.KindDetails:
-		return "details"
-	default:
-		return "envelopes"
-	}
-}
 
 // lookup finds the numbers of dictionary entries by their identity.
 type lookup struct {
@@ -66,6 +50,20 @@ func (l *lookup) read(rr *pgconn.ResultReader) error {
 	})
 }
 
+// count returns how many entries of a kind were wanted and how many were found.
+func (l *lookup) count(kind alert.EntryKind) (wanted, found int) {
+	for _, i := range l.wanted {
+		if l.entries[i].Kind() != kind {
+			continue
+		}
+		wanted++
+		if _, ok := l.found[l.entries[i].ID()]; ok {
+			found++
+		}
+	}
+	return wanted, found
+}
+
 // resolve sets numbers[i] of what was found and returns the indexes of the rest.
 func (l *lookup) resolve(numbers []int64) (missing []int32) {
 	for _, i := range l.wanted {
@@ -78,107 +76,154 @@ func (l *lookup) resolve(numbers []int64) (missing []int32) {
 	return missing
 }
 
-// insertBytes is how much content goes into one round trip: it is in memory
-// twice meanwhile.
-const insertBytes = 8 << 20
+// expectation says for each kind whether entries that are unknown to this process
+// are new to the tables, too, going by the last ones. Then they are written
+// without a look, which a label set or an annotation that never comes again
+// would not repay. That it was wrong costs a savepoint.
+type expectation struct {
+	mu   sync.Mutex
+	news map[alert.EntryKind]bool
+}
+
+// fewLookups are too few to conclude from that none was found.
+const fewLookups = 32
+
+func (x *expectation) isNew(kind alert.EntryKind) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.news[kind]
+}
+
+// learn goes by a lookup.
+func (x *expectation) learn(kind alert.EntryKind, l *lookup) {
+	wanted, found := l.count(kind)
+	if found == 0 && wanted < fewLookups {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.news == nil {
+		x.news = map[alert.EntryKind]bool{}
+	}
+	x.news[kind] = found == 0
+}
+
+// forget expects nothing any more.
+func (x *expectation) forget() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	clear(x.news)
+}
 
 // insertMissing writes the entries that the tables do not have, in order of kind
 // and identity: two processes that write the same ones then wait for each other
-// in the same order, and never for ever.
+// in the same order, and never for ever. It takes it that nobody else writes them
+// now, and goes back to a savepoint when somebody does or has.
 func (t *transaction) insertMissing(ctx context.Context, missing []int32) error {
+	if len(missing) == 0 {
+		return nil
+	}
 	entries := t.b.Entries
 	slices.SortFunc(missing, func(i, j int32) int {
 		a, b := entries[i].ID(), entries[j].ID()
 		return cmp.Or(cmp.Compare(entries[i].Kind(), entries[j].Kind()), bytes.Compare(a[:], b[:]))
 	})
-	l := newLookup(entries, missing)
-	for rest := missing; len(rest) > 0; {
-		n, err := t.insertSome(ctx, rest, l)
-		if err != nil {
-			return err
+	err := t.number(ctx, missing)
+	if err == nil {
+		err = t.exec(ctx, `SAVEPOINT dictionary`)
+	}
+	if err == nil {
+		err = t.copyEntries(ctx, missing)
+	}
+	if isRace(err) {
+		t.expect.forget()
+		err = t.exec(ctx, `ROLLBACK TO dictionary`)
+		if err == nil {
+			err = t.mergeEntries(ctx, missing)
 		}
-		rest = rest[n:]
 	}
-	raced := l.resolve(t.numbers)
-	if len(raced) == 0 {
-		return nil
-	}
-	// Another process committed these between our look and our insert.
-	l = newLookup(entries, raced)
-	batch := &pgconn.Batch{}
-	l.ask(batch)
-	if err := t.run(ctx, batch, l); err != nil {
-		return fmt.Errorf("read %d dictionary entries: %w", len(raced), err)
-	}
-	if gone := l.resolve(t.numbers); len(gone) > 0 {
-		return fmt.Errorf("%d dictionary entries are neither new nor there", len(gone))
+	if err != nil {
+		return fmt.Errorf("write %d dictionary entries: %w", len(missing), err)
 	}
 	return nil
 }
 
-// insertSome writes as many entries of missing as fit into a round trip, and
-// returns how many those are. It takes it that nobody else writes the same ones
-// now, and goes back to a savepoint when somebody does.
-func (t *transaction) insertSome(ctx context.Context, missing []int32, l *lookup) (n int, err error) {
-	batch := &pgconn.Batch{}
-	batch.ExecParams(`SAVEPOINT dictionary`, nil, nil, nil, nil)
-	if n, err = t.addInserts(batch, missing, false); err != nil {
-		return 0, err
-	}
-	batch.ExecParams(`RELEASE dictionary`, nil, nil, nil, nil)
-	err = t.run(ctx, batch, l)
-	if isRace(err) {
-		batch = &pgconn.Batch{}
-		batch.ExecParams(`ROLLBACK TO dictionary`, nil, nil, nil, nil)
-		if n, err = t.addInserts(batch, missing, true); err != nil {
-			return 0, err
+// number gives entries the numbers that they will have.
+func (t *transaction) number(ctx context.Context, missing []int32) error {
+	for len(missing) > 0 {
+		numbers := t.supply.take(len(missing))
+		for i, n := range numbers {
+			t.numbers[missing[i]] = n
 		}
-		err = t.run(ctx, batch, l)
+		if missing = missing[len(numbers):]; len(missing) > 0 {
+			if err := t.supply.fetch(ctx, t.c, len(missing)); err != nil {
+				return err
+			}
+		}
 	}
-	if err != nil {
-		return 0, fmt.Errorf("write %d dictionary entries: %w", n, err)
-	}
-	return n, nil
+	return nil
 }
 
-// run sends statements, some of which return numbers and identities, which are
-// l's when all of them went well.
+// byKind calls f for each kind with its part of sorted entries.
+func (t *transaction) byKind(sorted []int32, f func(kind alert.EntryKind, which []int32) error) error {
+	for len(sorted) > 0 {
+		kind := t.b.Entries[sorted[0]].Kind()
+		n := 1
+		for n < len(sorted) && t.b.Entries[sorted[n]].Kind() == kind {
+			n++
+		}
+		if err := f(kind, sorted[:n]); err != nil {
+			return err
+		}
+		sorted = sorted[n:]
+	}
+	return nil
+}
+
+// copyEntries writes entries that nobody else has written.
+func (t *transaction) copyEntries(ctx context.Context, missing []int32) error {
+	return t.byKind(missing, func(kind alert.EntryKind, which []int32) error {
+		return t.copyRows(ctx, `COPY `+tableOf(kind)+` FROM STDIN (FORMAT binary)`, entryRows(t.b.Entries, which, t.numbers))
+	})
+}
+
+// mergeEntries writes those of the entries that are not there and takes the
+// numbers of the others. Every row is announced before it is written, so this
+// takes three times as long as copyEntries.
+func (t *transaction) mergeEntries(ctx context.Context, missing []int32) error {
+	return t.byKind(missing, func(kind alert.EntryKind, which []int32) error {
+		table := tableOf(kind)
+		if err := t.exec(ctx, `CREATE TEMPORARY TABLE new_`+table+` (LIKE `+table+`) ON COMMIT DROP`); err != nil {
+			return err
+		}
+		if err := t.copyRows(ctx, `COPY new_`+table+` FROM STDIN (FORMAT binary)`, entryRows(t.b.Entries, which, t.numbers)); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, `INSERT INTO `+table+` SELECT * FROM new_`+table+` ORDER BY identity ON CONFLICT (identity) DO NOTHING`); err != nil {
+			return err
+		}
+		batch, l := &pgconn.Batch{}, newLookup(t.b.Entries, which)
+		l.ask(batch)
+		if err := t.run(ctx, batch, l); err != nil {
+			return err
+		}
+		if gone := l.resolve(t.numbers); len(gone) > 0 {
+			return fmt.Errorf("%d %s are neither new nor there", len(gone), table)
+		}
+		return nil
+	})
+}
+
+func (t *transaction) exec(ctx context.Context, sql string) error { return t.c.Exec(ctx, sql).Close() }
+
+// run sends the statements of a lookup and reads the answers into it.
 func (t *transaction) run(ctx context.Context, batch *pgconn.Batch, l *lookup) (err error) {
-	found := lookup{found: map[alert.ID]int64{}}
 	answers := t.c.ExecBatch(ctx, batch)
 	for err == nil && answers.NextResult() {
-		err = found.read(answers.ResultReader())
+		err = l.read(answers.ResultReader())
 	}
 	if closeErr := answers.Close(); closeErr != nil {
 		return closeErr
 	}
-	maps.Copy(l.found, found.found)
 	return err
 }
-
-// addInserts adds a statement for each kind at the front of missing, up to
-// insertBytes, and returns how many entries that are: one at least.
-func (t *transaction) addInserts(batch *pgconn.Batch, missing []int32, patient bool) (n int, err error) {
-	size := 0
-	for n < len(missing) && size < insertBytes {
-		kind := t.b.Entries[missing[n]].Kind()
-		r := newInsertion(kind)
-		for ; n < len(missing) && size < insertBytes && t.b.Entries[missing[n]].Kind() == kind; n++ {
-			e := t.b.Entries[missing[n]]
-			content, err := e.Content()
-			if err != nil {
-				return 0, fmt.Errorf("content of %s %x: %w", kind, e.ID(), err)
-			}
-			if err := r.add(e.ID(), content); err != nil {
-				// The journal holds it as it is: it will not get better.
-				return 0, &refusedError{fmt.Errorf("content of %s %x: %w", kind, e.ID(), err)}
-			}
-			size += len(content)
-		}
-		sql, a := r.statement(patient)
-		batch.ExecParams(sql, a.values, a.oids, allBinary(), allBinary())
-	}
-	return n, nil
-}
-
-var errUnknownKind = errors.New("unknown kind of dictionary entry")

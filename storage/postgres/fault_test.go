@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -262,7 +264,7 @@ func TestEntriesOfAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	other := &transaction{c: c, b: b, numbers: make([]int64, len(b.Entries)), unknown: []int32{0, 1, 2}}
+	other := &transaction{c: c, b: b, supply: &s.supply, expect: &s.expect, numbers: make([]int64, len(b.Entries)), unknown: []int32{0, 1, 2}}
 	if err := c.Exec(t.Context(), `BEGIN`).Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -288,5 +290,44 @@ func TestEntriesOfAnotherProcess(t *testing.T) {
 	}
 	if got := s.count(t); got != 1 {
 		t.Errorf("%d events, want 1", got)
+	}
+}
+
+// TestWrongExpectation has a store take everything unknown for new, because all
+// was so far, when another process has written the same.
+func TestWrongExpectation(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	s, other := d.open(t), d.open(t)
+	s.mustPosition(t)
+	news := delivery(1)
+	news.Alerts = make([]storagetest.Alert, fewLookups)
+	for i := range news.Alerts {
+		news.Alerts[i] = storagetest.Alert{Index: int32(i), Labels: storagetest.Labels("n", strconv.Itoa(i)), EndsAt: alert.NoTime}
+	}
+	if err := s.Write(t.Context(), storagetest.Batch(journal, 0, news)); err != nil {
+		t.Fatal(err)
+	}
+	if !s.expect.isNew(alert.KindLabelSet) {
+		t.Fatal("nothing is expected")
+	}
+	elsewhere := alert.ID{8}
+	if _, err := other.Position(t.Context(), elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Write(t.Context(), storagetest.Batch(elsewhere, 0, delivery(1))); err != nil {
+		t.Fatal(err)
+	}
+	both := delivery(2)
+	both.Alerts = append(both.Alerts, storagetest.Alert{Index: 1, Labels: storagetest.Labels("n", "new"), EndsAt: alert.NoTime})
+	if err := s.Write(t.Context(), storagetest.Batch(journal, 1, both)); err != nil {
+		t.Fatal(err)
+	}
+	got := s.mustQuery(t, `SELECT concat_ws(' ', (SELECT count(*) FROM label_sets), (SELECT count(*) FROM alert_events), (SELECT count(*) FROM alert_events WHERE alertname = 'A'))`)
+	if want := fmt.Sprintf("%d %d 2", fewLookups+2, fewLookups+3); got[0] != want {
+		t.Errorf("label sets and events: %s, want %s", got[0], want)
+	}
+	if s.expect.isNew(alert.KindLabelSet) {
+		t.Error("it learned nothing")
 	}
 }

@@ -47,7 +47,7 @@ func parts(b *alert.Batch) []part {
 // deliveryRows encodes the batch for copyDeliveries.
 func (t *transaction) deliveryRows() *tuples {
 	rows := parts(t.b)
-	return newTuples(len(rows), func(dst []byte, i int) []byte { return t.appendPart(dst, rows[i]) })
+	return newTuples(len(rows), func(dst []byte, i int) ([]byte, error) { return t.appendPart(dst, rows[i]), nil })
 }
 
 func (t *transaction) appendPart(dst []byte, p part) []byte {

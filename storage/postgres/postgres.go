@@ -74,6 +74,8 @@ type Store struct {
 	migrated   *once
 	partitions *partitions
 	numbers    *cache
+	supply     supply
+	expect     expectation
 	probeParts int // the constant; tests make it small
 }
 
@@ -113,6 +115,7 @@ func (s *Store) Position(ctx context.Context, journal alert.ID) (uint64, error) 
 		return 0, err
 	}
 	s.numbers.clear()
+	s.expect.forget()
 	s.partitions.forget()
 	c, release, err := s.pool.acquire(ctx)
 	if err != nil {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -28,12 +27,7 @@ func (r row) uuid(i int) alert.ID { return alert.ID(r[i]) }
 
 func (r row) text(i int) string { return storage.Unescape(string(r[i])) }
 
-func (r row) pairs(i int) ([]alert.Pair, error) {
-	if len(r[i]) == 0 || r[i][0] != jsonbVersion {
-		return nil, fmt.Errorf("jsonb of an unknown version: %.10x", r[i])
-	}
-	return storage.ParsePairs(string(r[i][1:]))
-}
+func (r row) pairs(i int) ([]alert.Pair, error) { return storage.ParsePairs(string(r[i])) }
 
 // json returns a copy of JSON text, nil for null.
 func (r row) json(i int) []byte {

@@ -40,13 +40,8 @@ func (r reader) Span(ctx context.Context) (oldest, newest int64, ok bool, err er
 func (r reader) Candidates(ctx context.Context, n storage.Narrowing, after int64, limit int) (page []storage.Candidate, err error) {
 	var a arguments
 	sql := `SELECT id, fingerprint, labels FROM label_sets WHERE id > ` + a.int8(after)
-	if n.Fingerprint != nil {
-		sql += ` AND fingerprint = ` + a.int8(int64(*n.Fingerprint))
-	}
-	if len(n.Equal) > 0 {
-		sql += ` AND labels @> ` + a.pairs(unique(n.Equal))
-	}
-	if n.Fingerprint != nil || len(n.Equal) > 0 {
+	if keys := keysOf(n); len(keys) > 0 {
+		sql += ` AND keys @> ` + a.int8s(keys)
 		// OFFSET 0 keeps the order from leading through the primary key, past
 		// everything that the other indexes leave out.
 		sql = `SELECT * FROM (` + sql + ` OFFSET 0) l`
@@ -60,17 +55,15 @@ func (r reader) Candidates(ctx context.Context, n storage.Narrowing, after int64
 	return page, err
 }
 
-// unique keeps the first pair of each name, as an object can hold no second.
-// Two that differ match nothing; the caller finds that out.
-func unique(pairs []alert.Pair) (out []alert.Pair) {
-	seen := map[string]bool{}
-	for _, p := range pairs {
-		if !seen[p.Name] {
-			seen[p.Name] = true
-			out = append(out, p)
-		}
+// keysOf returns what the keys of a label set contain that is not left out.
+func keysOf(n storage.Narrowing) (keys []int64) {
+	if n.Fingerprint != nil {
+		keys = append(keys, int64(*n.Fingerprint))
 	}
-	return out
+	for i := range n.Equal {
+		keys = append(keys, keyOf(&n.Equal[i]))
+	}
+	return keys
 }
 
 const deliveryFields = `d.received_at, d.id, d.envelope, d.events, d.truncated_alerts, d.source, d.request_id`

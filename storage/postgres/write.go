@@ -30,7 +30,7 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 	if err := s.partitions.ensure(ctx, c, b.Deliveries); err != nil {
 		return err
 	}
-	t := &transaction{c: c, b: b, numbers: make([]int64, len(b.Entries))}
+	t := &transaction{c: c, b: b, supply: &s.supply, expect: &s.expect, numbers: make([]int64, len(b.Entries))}
 	t.unknown = s.numbers.lookup(b.Entries, t.numbers)
 	if err := t.fill(ctx); err != nil {
 		rollback(ctx, c)
@@ -85,8 +85,10 @@ func checkTimes(b *alert.Batch) error {
 
 // transaction is one batch on its way into the tables.
 type transaction struct {
-	c *pgconn.PgConn
-	b *alert.Batch
+	c      *pgconn.PgConn
+	b      *alert.Batch
+	supply *supply
+	expect *expectation
 
 	journal int32   // its number
 	numbers []int64 // of b.Entries
@@ -114,7 +116,7 @@ func (t *transaction) fill(ctx context.Context) error {
 // begin opens the transaction, moves the position and looks the unknown entries
 // up, in one round trip. Moving the position first makes a batch that comes
 // twice cheap, and a second writer of the journal wait. It returns the indexes
-// of the entries that are not in the tables.
+// of the entries that are not in the tables, or are not expected to be.
 func (t *transaction) begin(ctx context.Context) (missing []int32, err error) {
 	var move arguments
 	sql := `UPDATE journals SET position = ` + move.int8(int64(t.b.To)) +
@@ -122,7 +124,7 @@ func (t *transaction) begin(ctx context.Context) (missing []int32, err error) {
 	batch := &pgconn.Batch{}
 	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
 	batch.ExecParams(sql, move.values, move.oids, allBinary(), allBinary())
-	lookup := newLookup(t.b.Entries, t.unknown)
+	lookup, missing := t.split()
 	lookup.ask(batch)
 
 	answers := t.c.ExecBatch(ctx, batch)
@@ -148,5 +150,22 @@ func (t *transaction) begin(ctx context.Context) (missing []int32, err error) {
 	if t.journal == 0 {
 		return nil, fmt.Errorf("journal %x from %d to %d: %w", t.b.Journal, t.b.From, t.b.To, storage.ErrPosition)
 	}
-	return lookup.resolve(t.numbers), nil
+	for _, kind := range kinds {
+		t.expect.learn(kind, lookup)
+	}
+	return append(missing, lookup.resolve(t.numbers)...), nil
+}
+
+// split divides the unknown entries into those to look up and those that are
+// taken for new.
+func (t *transaction) split() (l *lookup, missing []int32) {
+	var ask []int32
+	for _, i := range t.unknown {
+		if t.expect.isNew(t.b.Entries[i].Kind()) {
+			missing = append(missing, i)
+		} else {
+			ask = append(ask, i)
+		}
+	}
+	return newLookup(t.b.Entries, ask), missing
 }

@@ -7,31 +7,36 @@ CREATE TABLE journals (
     position bigint NOT NULL
 );
 
+-- Numbers of dictionary rows are given out by the processes: each value of this
+-- sequence stands for 1 024 of them.
+CREATE SEQUENCE dictionary_blocks MINVALUE 1;
+
+-- JSON is text here, and jsonb in the views: nobody but them takes it apart.
 CREATE TABLE label_sets (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    identity    uuid   NOT NULL UNIQUE,
-    fingerprint bigint NOT NULL,          -- the 64 bits, so half of them are negative
-    alertname   text   NOT NULL,
-    severity    text   NOT NULL,
-    labels      jsonb  NOT NULL
+    id          bigint   PRIMARY KEY,
+    identity    uuid     NOT NULL UNIQUE,
+    fingerprint bigint   NOT NULL,        -- the 64 bits, so half of them are negative
+    alertname   text     NOT NULL,
+    severity    text     NOT NULL,
+    labels      text     NOT NULL,
+    keys        bigint[] NOT NULL         -- 64 bits of a hash of each label, and the fingerprint
 );
-CREATE INDEX label_sets_fingerprint ON label_sets (fingerprint);
-CREATE INDEX label_sets_labels ON label_sets USING gin (labels jsonb_path_ops);
+CREATE INDEX label_sets_keys ON label_sets USING gin (keys) WITH (gin_pending_list_limit = 4096);
 
 CREATE TABLE details (
-    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id            bigint PRIMARY KEY,
     identity      uuid   NOT NULL UNIQUE,
-    annotations   jsonb  NOT NULL,
+    annotations   text   NOT NULL,
     generator_url text   NOT NULL,
     extra         json
 );
 
 CREATE TABLE envelopes (
-    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id           bigint PRIMARY KEY,
     identity     uuid   NOT NULL UNIQUE,
     receiver     text   NOT NULL,
     group_key    text   NOT NULL,
-    group_labels jsonb  NOT NULL,
+    group_labels text   NOT NULL,
     external_url text   NOT NULL,
     extra        json
 );
@@ -74,13 +79,13 @@ SELECT (d.id >> 48) || '-' || (d.id & 281474976710655) || '-' || (d.first_event 
        lpad(to_hex(l.fingerprint), 16, '0') AS fingerprint,
        e.starts_at,
        e.ends_at,
-       l.labels,
-       t.annotations,
+       l.labels::jsonb AS labels,
+       t.annotations::jsonb AS annotations,
        t.generator_url,
        v.group_key,
        v.external_url,
        d.request_id,
-       v.group_labels,
+       v.group_labels::jsonb AS group_labels,
        d.truncated_alerts,
        t.extra,
        v.extra AS delivery_extra,
