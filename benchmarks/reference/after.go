@@ -20,8 +20,8 @@ const (
 
 // after is before with what the guide advises: the body is decoded as it
 // arrives, into a slice that has room; what is made of it goes into pooled
-// buffers; a delivery is one transaction of statements with up to 100 rows; the
-// pool of connections is tuned; a semaphore bounds the work in progress.
+// buffers; a delivery is one transaction of statements with up to 100 rows; a
+// semaphore bounds the work in progress.
 type after struct {
 	db         *sql.DB
 	counters   *counters
@@ -35,14 +35,6 @@ type after struct {
 type scratch struct {
 	text bytes.Buffer // JSON of labels and annotations
 	args []any
-}
-
-// tune sets what the guide calls for.
-func tune(db *sql.DB) {
-	db.SetMaxOpenConns(100)
-	db.SetMaxIdleConns(50)
-	db.SetConnMaxLifetime(time.Hour)
-	db.SetConnMaxIdleTime(10 * time.Minute)
 }
 
 func newAfter(db *sql.DB, c *counters) *after {

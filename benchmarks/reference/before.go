@@ -11,7 +11,7 @@ import (
 )
 
 // before reads the whole body, decodes it and inserts an alert after the other,
-// each in a transaction of its own, through a pool with its default settings.
+// each in a transaction of its own.
 type before struct {
 	db       *sql.DB
 	counters *counters

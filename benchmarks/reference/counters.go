@@ -27,7 +27,7 @@ func (c *counters) end(code int) {
 func (c *counters) stored(alerts int) { c.alerts.Add(int64(alerts)) }
 
 // ServeHTTP answers in the Prometheus text format. What is acknowledged is
-// stored already, so both counts are one.
+// stored already, so both counts are one. The question is in flight itself.
 func (c *counters) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -39,5 +39,5 @@ reference_alerts_received_total %d
 reference_alerts_stored_total %d
 go_memstats_mallocs_total %d
 go_gc_duration_seconds_count %d
-`, c.ok.Load(), c.refused.Load(), c.inFlight.Load(), alerts, alerts, m.Mallocs, m.NumGC)
+`, c.ok.Load(), c.refused.Load(), c.inFlight.Load()+1, alerts, alerts, m.Mallocs, m.NumGC)
 }
