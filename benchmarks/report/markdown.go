@@ -46,12 +46,12 @@ func (r *Report) header(b *strings.Builder) {
 	s := r.Settings
 	fmt.Fprintf(b, "%d rounds in turn, %v each after %v of warm-up.\n\n", s.Rounds, s.Duration, s.Warmup)
 	for _, l := range r.Loads {
-		each := thousands(l.Alerts)
+		mean := ""
 		if l.Case.Alerts == 0 {
-			each = fmt.Sprintf("%.1f", l.Alerts)
+			mean = fmt.Sprintf("%.1f alerts a request in the mean, ", l.Alerts)
 		}
-		fmt.Fprintf(b, "* Load %q: %s alerts and %s bytes a request; %s label sets and %s sets of annotations in %s requests, no two of them the same.\n",
-			l.Mode, each, thousands(float64(l.Bytes)), thousands(float64(l.LabelSets)), thousands(float64(l.AnnotationSets)), thousands(float64(l.Requests)))
+		fmt.Fprintf(b, "* Load \"%v\": %s%s bytes a request; %s label sets and %s sets of annotations in %s requests, no two of them the same.\n",
+			l.Case, mean, thousands(float64(l.Bytes)), thousands(float64(l.LabelSets)), thousands(float64(l.AnnotationSets)), thousands(float64(l.Requests)))
 	}
 }
 
@@ -84,10 +84,11 @@ func (r *Report) closedTable(b *strings.Builder, load Case) {
 		"alerts/s", "alerts/s all in", "p50", "p99", "CPU/request", "allocs/request", "RSS peak MiB", "backlog at the end", "drained in", "others' CPU")
 	for _, target := range unique(r.Closed, func(c *Closed) string { return c.Target }) {
 		median := func(f func(*Closed) float64) float64 { return spreadOf(r.closed(target, load, f)).median }
-		rate := spreadOf(r.closed(target, load, func(c *Closed) float64 { return c.Wrk.PerSecond }))
-		if rate.high == 0 {
+		rates := r.closed(target, load, func(c *Closed) float64 { return c.Wrk.PerSecond })
+		if len(rates) == 0 {
 			continue
 		}
+		rate := spreadOf(rates)
 		ratio := spreadOf(r.ratios(target, load))
 		cells := []string{target,
 			fmt.Sprintf("%s (%s to %s)", thousands(rate.median), thousands(rate.low), thousands(rate.high)),

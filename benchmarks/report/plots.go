@@ -60,25 +60,33 @@ func (r *Report) sizePlot() *plot.Plot {
 		Title: "Alerts a second against alerts a request, storm", XLabel: "alerts a request", YLabel: "alerts/s",
 		LogX: true, LogY: true,
 	}
-	cases := r.cases(Storm)
 	for _, target := range unique(r.Closed, func(c *Closed) string { return c.Target }) {
-		answered, stored := plot.Series{Name: target + ": answered"}, plot.Series{Name: target + ": and stored", Dashed: true}
-		for _, c := range cases {
-			if n := r.alertsPerSecond(target, c).median; n > 0 {
-				answered.X, answered.Y = append(answered.X, float64(c.Alerts)), append(answered.Y, n)
-			}
-			if n := r.allIn(target, c).median; n > 0 {
-				stored.X, stored.Y = append(stored.X, float64(c.Alerts)), append(stored.Y, n)
-			}
-		}
-		if len(answered.X) < 2 {
-			continue // measured at one size only
-		}
-		p.Series = append(p.Series, answered)
-		// The reference answers when it has stored, and the ceiling stores nothing.
-		if target != Ceiling && !IsReference(target) {
+		answered := r.bySize(func(c Case) float64 { return r.alertsPerSecond(target, c).median })
+		stored := r.bySize(func(c Case) float64 { return r.allIn(target, c).median })
+		switch {
+		case len(answered.X) < 2: // measured at one size only
+		case target == Ceiling:
+			answered.Name = target
+			p.Series = append(p.Series, answered)
+		case IsReference(target):
+			// It stores before it answers. Of large bodies it answers so few that
+			// those on their way at the end make the difference.
+			stored.Name = target
 			p.Series = append(p.Series, stored)
+		default:
+			answered.Name, stored.Name, stored.Dashed = target+": answered", target+": and stored", true
+			p.Series = append(p.Series, answered, stored)
 		}
 	}
 	return p
+}
+
+// bySize draws what a figure is at each size of the storm.
+func (r *Report) bySize(of func(Case) float64) (s plot.Series) {
+	for _, c := range r.cases(Storm) {
+		if n := of(c); n > 0 {
+			s.X, s.Y = append(s.X, float64(c.Alerts)), append(s.Y, n)
+		}
+	}
+	return s
 }

@@ -227,7 +227,7 @@ func TestPlots(t *testing.T) {
 	for _, s := range r.sizePlot().Series {
 		names = append(names, fmt.Sprint(s.Name, s.X, s.Dashed))
 	}
-	want = []string{"ceiling: answered[10 100] false", "fsync, Postgres: answered[10 100] false", "fsync, Postgres: and stored[10 100] true"}
+	want = []string{"ceiling[10 100] false", "fsync, Postgres: answered[10 100] false", "fsync, Postgres: and stored[10 100] true"}
 	if !slices.Equal(names, want) {
 		t.Errorf("%q", names)
 	}

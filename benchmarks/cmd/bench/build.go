@@ -60,7 +60,7 @@ func (b *bench) commit(ctx context.Context) string {
 		return "unknown"
 	}
 	// Results of earlier runs and notes beside the code change nothing.
-	changes, err := b.tool(ctx, "git", "status", "--porcelain", "--untracked-files=no")
+	changes, err := b.tool(ctx, "git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)benchmarks/results")
 	if err != nil || strings.TrimSpace(changes) != "" {
 		return strings.TrimSpace(name) + "-dirty"
 	}

@@ -50,7 +50,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.rate, "rate", 10_000, "requests a second of the run at a constant rate")
 	f.DurationVar(&o.steady, "steady", 10*time.Second, "length of the run at a constant rate; 0: none, and none of -rates")
 	rates := f.String("rates", defaultRates, "other constant rates, for latency against rate, with commas between; below 1000 for the reference alone; empty: none")
-	f.DurationVar(&o.step, "step", 4*time.Second, "length of the runs at -rates")
+	f.DurationVar(&o.step, "step", 3*time.Second, "length of the runs at -rates")
 	f.StringVar(&o.rows, "rows", "2s", "how long each benchmark of a store runs, as go test -benchtime takes it; empty: none")
 	f.Func("postgres", "a setting of the private PostgreSQL, name=value; repeatable", func(s string) error {
 		o.postgres = append(o.postgres, s)

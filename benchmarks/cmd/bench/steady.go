@@ -41,7 +41,7 @@ func (b *bench) steadyRound(ctx context.Context, r *report.Report, round int) er
 // round is not tried again in the next.
 func (b *bench) climb(ctx context.Context, r *report.Report, t target, round int) error {
 	for _, rate := range b.opts.rates {
-		if rate == b.opts.rate && t.variant == "" || rate < leastRate && t.variant == "" && !b.opts.quick {
+		if t.variant == "" && (rate == b.opts.rate || rate < leastRate) {
 			continue // measured already; or too low to tell anything
 		}
 		if b.fell[t.name] > 0 && rate >= b.fell[t.name] {
