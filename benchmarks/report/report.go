@@ -163,7 +163,7 @@ type Server struct {
 
 	JournalBytes int64 `json:"journal_bytes,omitempty"`       // written to the journal
 	Rows         int64 `json:"rows_in_store,omitempty"`       // those of the warm-up, too
-	StoreBytes   int64 `json:"store_bytes_on_disk,omitempty"` // of all tables and indexes, for Rows
+	StoreBytes   int64 `json:"store_bytes_on_disk,omitempty"` // by which all tables and indexes grew
 
 	Surroundings Surroundings `json:"surroundings"`
 }
@@ -191,8 +191,9 @@ func (s *Server) AllocsPerRequest() float64 { return per(s.Mallocs, s.Requests) 
 // JournalBytesPerAlert includes what each new segment repeats.
 func (s *Server) JournalBytesPerAlert() float64 { return per(s.JournalBytes, s.Received) }
 
-// StoreBytesPerEvent includes indexes and all other tables.
-func (s *Server) StoreBytesPerEvent() float64 { return per(s.StoreBytes, s.Rows) }
+// StoreBytesPerEvent includes indexes and what all other tables grew by; not what
+// was there after the warm-up, which is the same for few events and for many.
+func (s *Server) StoreBytesPerEvent() float64 { return per(s.StoreBytes, s.Stored) }
 
 func per(sum, n int64) float64 {
 	if n == 0 {

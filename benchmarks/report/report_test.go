@@ -29,7 +29,7 @@ func sample() *Report {
 		round := i + 1
 		server := Server{
 			Requests: 1000, Mallocs: int64(8000 + 1000*i), ResidentPeak: int64(50+30*i) << 20, CPU: time.Second, LoadCPU: time.Second / 2,
-			Received: 10_000, Rows: 20_000, StoreBytes: 2_100_000, JournalBytes: 1_510_000, Drain: 50 * time.Millisecond,
+			Received: 10_000, Stored: 10_000, Rows: 20_000, StoreBytes: 1_050_000, JournalBytes: 1_510_000, Drain: 50 * time.Millisecond,
 			Surroundings: Surroundings{Elapsed: time.Second, Others: time.Second},
 		}
 		for _, c := range []Case{usual, large} {

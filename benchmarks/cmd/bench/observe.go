@@ -46,6 +46,7 @@ type observer struct {
 	asked      int64          // scrapes before
 	scrapeCost int64          // mallocs of one
 	journaled  int64          // bytes before
+	storeBytes int64          // before
 	at         time.Time
 	ended      time.Time // when the load had
 	cpu        time.Duration
@@ -64,6 +65,9 @@ func (o *observer) begin(ctx context.Context) (err error) {
 	}
 	machine.Settle()
 	if o.i.store != "" {
+		if _, o.storeBytes, err = o.i.stored(ctx); err != nil {
+			return err
+		}
 		if err := o.priceOfAScrape(ctx); err != nil {
 			return err
 		}

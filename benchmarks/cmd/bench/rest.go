@@ -32,9 +32,11 @@ func (o *observer) rest(ctx context.Context) (invalid string, err error) {
 	s.Requests = m.Webhooks(`code="200"`) - o.before.Webhooks(`code="200"`)
 	s.Received = m.Received() - o.before.Received()
 	s.Stored = m.Stored() - o.before.Stored()
-	if s.Rows, s.StoreBytes, err = o.i.stored(ctx); err != nil {
+	var bytes int64
+	if s.Rows, bytes, err = o.i.stored(ctx); err != nil {
 		return "", err
 	}
+	s.StoreBytes = bytes - o.storeBytes
 	if o.i.dir != "" {
 		journaled, err := o.i.journaled()
 		if err != nil {
