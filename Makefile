@@ -30,7 +30,7 @@ lint: ## gofmt, go vet and staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
-bench: deps ## side by side with the ceiling, about 12 minutes on a quiet machine (ARGS=-quick)
+bench: deps ## side by side with the ceiling and the reference, some 20 minutes on a quiet machine (ARGS=-quick: a minute or two)
 	go run ./benchmarks/cmd/bench -out benchmarks/results $(ARGS)
 
 micro: ## the benchmarks of single parts (BENCH=regular expression, BENCHTIME=1s)

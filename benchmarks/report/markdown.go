@@ -2,9 +2,6 @@ package report
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -15,11 +12,15 @@ func (r *Report) Markdown() string {
 	var b strings.Builder
 	r.header(&b)
 	r.goals(&b)
-	for _, mode := range unique(r.Closed, func(c *Closed) string { return c.Mode }) {
-		r.closedTable(&b, mode)
+	for _, c := range r.cases("") {
+		r.closedTable(&b, c)
 	}
 	r.steadyTable(&b)
+	r.ladderTable(&b)
 	r.rowsTable(&b)
+	for _, reason := range r.Excluded() {
+		fmt.Fprintf(&b, "\nNot counted: %s\n", reason)
+	}
 	for _, reason := range r.Invalid() {
 		fmt.Fprintf(&b, "\n**Invalid:** %s\n", reason)
 	}
@@ -35,11 +36,22 @@ func (r *Report) header(b *strings.Builder) {
 	fmt.Fprintf(b, "%s, %d cores, %d MiB, Linux %s, data on %s; %s. Load generator, server and database share the machine.\n",
 		m.CPU, m.Cores, m.MemoryBytes>>20, m.Kernel, m.FileSystem, pairs(r.Versions, " "))
 	fmt.Fprintf(b, "Postgres: %s.\n", pairs(r.Postgres, "="))
+	if len(r.Disk) > 0 {
+		var middle []float64
+		for _, d := range r.Disk {
+			middle = append(middle, float64(d.P50))
+		}
+		fmt.Fprintf(b, "An fdatasync of 4 KiB: p50 %s, p99 %s.\n", short(spreadOf(middle).median), short(float64(r.syncP99())))
+	}
 	s := r.Settings
-	fmt.Fprintf(b, "%d rounds in turn, %v each after %v of warm-up, %d connections.\n", s.Rounds, s.Duration, s.Warmup, s.Connections)
+	fmt.Fprintf(b, "%d rounds in turn, %v each after %v of warm-up.\n\n", s.Rounds, s.Duration, s.Warmup)
 	for _, l := range r.Loads {
-		fmt.Fprintf(b, "Load %q: %d alerts and %s bytes a request; %s label sets in %s requests, no two of them the same.\n",
-			l.Mode, l.Alerts, thousands(float64(l.Bytes)), thousands(float64(l.LabelSets)), thousands(float64(l.Requests)))
+		mean := ""
+		if l.Case.Alerts == 0 {
+			mean = fmt.Sprintf("%.1f alerts a request in the mean, ", l.Alerts)
+		}
+		fmt.Fprintf(b, "* Load \"%v\": %s%s bytes a request; %s label sets and %s sets of annotations in %s requests, no two of them the same.\n",
+			l.Case, mean, thousands(float64(l.Bytes)), thousands(float64(l.LabelSets)), thousands(float64(l.AnnotationSets)), thousands(float64(l.Requests)))
 	}
 }
 
@@ -61,58 +73,97 @@ func (r *Report) goals(b *strings.Builder) {
 	}
 }
 
-func (r *Report) closedTable(b *strings.Builder, mode string) {
-	t := newTable(b, "As fast as it goes: "+mode, "target", "requests/s", "of the ceiling", "p50", "p90", "p99",
-		"CPU/request", "allocs/request", "RSS max MiB", "backlog at the end", "drained in", "others' CPU")
+func (r *Report) closedTable(b *strings.Builder, load Case) {
+	connections := 0
+	for i := range r.Closed {
+		if r.Closed[i].Case == load {
+			connections = r.Closed[i].Connections
+		}
+	}
+	t := newTable(b, fmt.Sprintf("As fast as it goes: %s, %d connections", load, connections), "target", "requests/s", "of the ceiling",
+		"alerts/s", "alerts/s all in", "p50", "p99", "CPU/request", "allocs/request", "RSS peak MiB", "backlog at the end", "drained in", "others' CPU")
 	for _, target := range unique(r.Closed, func(c *Closed) string { return c.Target }) {
-		median := func(f func(*Closed) float64) float64 { return spreadOf(r.closed(target, mode, f)).median }
-		rate := spreadOf(r.closed(target, mode, func(c *Closed) float64 { return c.Wrk.PerSecond }))
-		if rate.high == 0 {
+		median := func(f func(*Closed) float64) float64 { return spreadOf(r.closed(target, load, f)).median }
+		rates := r.closed(target, load, func(c *Closed) float64 { return c.Wrk.PerSecond })
+		if len(rates) == 0 {
 			continue
 		}
-		ratio := spreadOf(r.ratios(target, mode))
+		rate := spreadOf(rates)
+		ratio := spreadOf(r.ratios(target, load))
 		cells := []string{target,
 			fmt.Sprintf("%s (%s to %s)", thousands(rate.median), thousands(rate.low), thousands(rate.high)),
 			fmt.Sprintf("%.3f (%.3f to %.3f)", ratio.median, ratio.low, ratio.high),
+			thousands(r.alertsPerSecond(target, load).median), "",
 			short(median(func(c *Closed) float64 { return float64(c.Wrk.P50) })),
-			short(median(func(c *Closed) float64 { return float64(c.Wrk.P90) })),
 			short(median(func(c *Closed) float64 { return float64(c.Wrk.P99) })),
 			short(median(func(c *Closed) float64 { return float64(c.Server.CPUPerRequest()) })),
-			"", mebibytes(median(func(c *Closed) float64 { return float64(c.Server.ResidentMax) })),
+			"", mebibytes(spreadOf(r.closed(target, load, func(c *Closed) float64 { return float64(c.Server.ResidentPeak) })).high),
 			"", "", percent(median(func(c *Closed) float64 { return c.Server.Surroundings.othersShare(r.Machine.Cores) }))}
 		if target != Ceiling {
-			cells[7] = fmt.Sprintf("%.1f", median(func(c *Closed) float64 { return c.Server.AllocsPerRequest() }))
-			cells[9] = thousands(median(func(c *Closed) float64 { return float64(c.Server.Backlog) }))
-			cells[10] = short(median(func(c *Closed) float64 { return float64(c.Server.Drain) }))
+			cells[4] = thousands(r.allIn(target, load).median)
+			cells[8] = fmt.Sprintf("%.1f", median(func(c *Closed) float64 { return c.Server.AllocsPerRequest() }))
+			cells[10] = thousands(median(func(c *Closed) float64 { return float64(c.Server.Backlog) }))
+			cells[11] = short(median(func(c *Closed) float64 { return float64(c.Server.Drain) }))
 		}
 		t.row(cells...)
 	}
 }
 
 func (r *Report) steadyTable(b *strings.Builder) {
+	rate := r.Settings.Rate
 	if len(r.Steady) == 0 {
 		return
 	}
-	t := newTable(b, fmt.Sprintf("At %s requests/s, latency from when each was due", thousands(float64(r.Settings.Rate))),
-		"target", "held", "p50", "p95", "p99", "p99.9", "max", "CPU", "allocs/request", "RSS median MiB", "RSS peak MiB", "others' CPU")
+	t := newTable(b, fmt.Sprintf("At %s requests/s for %v, latency from when each was due", thousands(float64(rate)), r.Settings.Steady),
+		"target", "answered", "held", "p50", "p95", "p99", "p99.9", "max", "CPU", "allocs/request", "RSS median MiB", "RSS peak MiB", "others' CPU")
 	for _, target := range unique(r.Steady, func(s *Steady) string { return s.Target }) {
-		of := func(f func(*Steady) float64) spread { return spreadOf(r.steady(target, f)) }
-		latency := func(f func(*Steady) time.Duration) string {
-			return short(of(func(s *Steady) float64 { return float64(f(s)) }).median)
+		of := func(f func(*Steady) float64) spread { return spreadOf(r.steady(target, rate, f)) }
+		answered := of(func(s *Steady) float64 { return s.Load.PerSecond })
+		if answered.high == 0 {
+			continue
 		}
-		t.row(target,
-			thousands(of(func(s *Steady) float64 { return s.Load.PerSecond }).median)+"/s",
+		latency := func(f func(*Steady) time.Duration) string { return short(float64(r.latency(target, rate, f))) }
+		allocs := ""
+		if target != Ceiling {
+			allocs = fmt.Sprintf("%.1f", of(func(s *Steady) float64 { return s.Server.AllocsPerRequest() }).median)
+		}
+		t.row(target, thousands(answered.median)+"/s", yes(r.held(target, rate)),
 			latency(func(s *Steady) time.Duration { return s.Load.P50 }),
 			latency(func(s *Steady) time.Duration { return s.Load.P95 }),
 			latency(func(s *Steady) time.Duration { return s.Load.P99 }),
 			latency(func(s *Steady) time.Duration { return s.Load.P999 }),
 			latency(func(s *Steady) time.Duration { return s.Load.Max }),
 			percent(of(func(s *Steady) float64 { return s.Server.cores() }).median)+" of a core",
-			fmt.Sprintf("%.1f", of(func(s *Steady) float64 { return s.Server.AllocsPerRequest() }).median),
+			allocs,
 			mebibytes(of(func(s *Steady) float64 { return float64(s.Server.ResidentMedian) }).median),
 			mebibytes(of(func(s *Steady) float64 { return float64(s.Server.ResidentPeak) }).high),
 			percent(of(func(s *Steady) float64 { return s.Server.Surroundings.othersShare(r.Machine.Cores) }).median))
 	}
+}
+
+func (r *Report) ladderTable(b *strings.Builder) {
+	targets := unique(r.Steady, func(s *Steady) string { return s.Target })
+	if len(unique(r.Steady, func(s *Steady) int { return s.Rate })) < 2 {
+		return
+	}
+	t := newTable(b, "Latency against rate", "target", "requests/s", "answered", "held", "p50", "p99", "p99.9", "CPU")
+	for _, target := range targets {
+		for _, rate := range r.rates(target) {
+			of := func(f func(*Steady) float64) float64 { return spreadOf(r.steady(target, rate, f)).median }
+			t.row(target, thousands(float64(rate)), thousands(of(func(s *Steady) float64 { return s.Load.PerSecond }))+"/s", yes(r.held(target, rate)),
+				short(float64(r.latency(target, rate, func(s *Steady) time.Duration { return s.Load.P50 }))),
+				short(float64(r.latency(target, rate, func(s *Steady) time.Duration { return s.Load.P99 }))),
+				short(float64(r.latency(target, rate, func(s *Steady) time.Duration { return s.Load.P999 }))),
+				percent(of(func(s *Steady) float64 { return s.Server.cores() }))+" of a core")
+		}
+	}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func (r *Report) rowsTable(b *strings.Builder) {
@@ -124,79 +175,5 @@ func (r *Report) rowsTable(b *strings.Builder) {
 	for _, k := range unique(r.Rows, func(w *Rows) key { return key{w.Store, w.Name} }) {
 		s := spreadOf(r.rows(k.store, k.name))
 		t.row(k.store, k.name, fmt.Sprintf("%s (%s to %s)", thousands(s.median), thousands(s.low), thousands(s.high)))
-	}
-}
-
-// cores is how many processors the server kept busy while the load ran.
-func (s *Server) cores() float64 {
-	if s.Surroundings.Elapsed == 0 {
-		return 0
-	}
-	return float64(s.LoadCPU) / float64(s.Surroundings.Elapsed)
-}
-
-// othersShare is the part of the machine that was not ours.
-func (s *Surroundings) othersShare(cores int) float64 {
-	if s.Elapsed == 0 || cores == 0 {
-		return 0
-	}
-	return float64(s.Others+s.Stolen) / float64(s.Elapsed) / float64(cores)
-}
-
-type table struct {
-	b       *strings.Builder
-	columns int
-}
-
-func newTable(b *strings.Builder, title string, columns ...string) *table {
-	fmt.Fprintf(b, "\n## %s\n\n", title)
-	t := &table{b, len(columns)}
-	t.row(columns...)
-	b.WriteString(strings.Repeat("| --- ", len(columns)) + "|\n")
-	return t
-}
-
-func (t *table) row(cells ...string) {
-	if len(cells) != t.columns {
-		panic(fmt.Sprintf("BUG: %d cells in a table of %d columns", len(cells), t.columns))
-	}
-	t.b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
-}
-
-func pairs(m map[string]string, sep string) string {
-	var all []string
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		all = append(all, k+sep+m[k])
-	}
-	return strings.Join(all, ", ")
-}
-
-// thousands writes a number without a fraction, in groups of three.
-func thousands(f float64) string {
-	s := strconv.FormatInt(int64(f+.5), 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + " " + s[i:]
-	}
-	return s
-}
-
-func mebibytes(f float64) string { return fmt.Sprintf("%.1f", f/(1<<20)) }
-
-func percent(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) }
-
-// short writes nanoseconds with three digits or so.
-func short(nanoseconds float64) string {
-	d := time.Duration(nanoseconds)
-	switch {
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d >= 10*time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
-	case d >= time.Millisecond:
-		return d.Round(10 * time.Microsecond).String()
-	default:
-		return d.Round(100 * time.Nanosecond).String()
 	}
 }

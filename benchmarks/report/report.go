@@ -11,8 +11,41 @@ import (
 	"stormdrain/benchmarks/wrk"
 )
 
-// Ceiling is the target that all others are compared with.
-const Ceiling = "ceiling"
+// Targets that have a part in how the report is worked out.
+const (
+	Ceiling       = "ceiling" // all others are compared with it
+	Before        = "reference, before"
+	After         = "reference, after"
+	Durable       = "fsync, Postgres"
+	DurableSQLite = "fsync, SQLite"
+)
+
+// IsReference reports that a target is not stormdrain but what it is compared
+// with: a run of it that goes wrong says something about it, not about us.
+func IsReference(target string) bool { return target == Before || target == After }
+
+// Modes of the load, see wrk/storm.lua.
+const (
+	Storm = "storm"
+	Hard  = "hard"
+	Mix   = "mix"
+)
+
+// Case is a kind of load.
+type Case struct {
+	Mode   string `json:"mode"`
+	Alerts int    `json:"alerts,omitempty"` // in a request; 0: they differ
+}
+
+func (c Case) String() string {
+	switch c.Alerts {
+	case 0:
+		return c.Mode
+	case 1:
+		return c.Mode + ", 1 alert a request"
+	}
+	return fmt.Sprintf("%s, %s alerts a request", c.Mode, thousands(float64(c.Alerts)))
+}
 
 // Report is one run of the benchmark. It names no host and no path.
 type Report struct {
@@ -25,6 +58,7 @@ type Report struct {
 	Settings Settings          `json:"settings"`
 	Loads    []Load            `json:"loads"`
 
+	Disk   []Disk   `json:"disk"`
 	Closed []Closed `json:"closed_loop"`
 	Steady []Steady `json:"constant_rate"`
 	Rows   []Rows   `json:"rows"`
@@ -32,40 +66,73 @@ type Report struct {
 
 // Settings is how much was measured.
 type Settings struct {
+	Whole       bool          `json:"whole"` // nothing of the default was left out
 	Rounds      int           `json:"rounds"`
 	Duration    time.Duration `json:"duration_ns"`
 	Warmup      time.Duration `json:"warmup_ns"`
 	Connections int           `json:"connections"`
 	Rate        int           `json:"rate_per_second"`
 	Steady      time.Duration `json:"constant_rate_duration_ns"`
+	Step        time.Duration `json:"other_rates_duration_ns"`
 }
 
 // Load is what the requests were, as a server saw them.
 type Load struct {
-	Mode      string `json:"mode"`
-	Requests  int    `json:"requests_looked_at"`
-	Bytes     int    `json:"bytes_per_request"`
-	Alerts    int    `json:"alerts_per_request"`
-	LabelSets int    `json:"label_sets"` // in the requests looked at
+	Case
+	Requests       int     `json:"requests_looked_at"`
+	Bytes          int     `json:"bytes_per_request"`
+	Alerts         float64 `json:"alerts_per_request"` // the mean
+	LabelSets      int     `json:"label_sets"`         // in the requests looked at
+	AnnotationSets int     `json:"annotation_sets"`
+}
+
+// Disk is how long the disk took for an fdatasync of 4 KiB that overwrite zeros.
+type Disk struct {
+	Round int `json:"round"`
+	machine.Sync
 }
 
 // Closed is one run of wrk against one target.
 type Closed struct {
-	Round   int        `json:"round"`
-	Target  string     `json:"target"`
-	Mode    string     `json:"mode"`
+	Round       int    `json:"round"`
+	Target      string `json:"target"`
+	Case               // of the load
+	Connections int    `json:"connections"`
+
 	Wrk     wrk.Result `json:"wrk"`
 	Server  Server     `json:"server"`
 	Invalid string     `json:"invalid,omitempty"` // why it does not count
+}
+
+// AllIn is how many alerts were acknowledged and stored a second, from the first
+// request until nothing was left behind.
+func (c *Closed) AllIn() float64 {
+	all := c.Wrk.Elapsed + c.Server.Drain
+	if all <= 0 {
+		return 0
+	}
+	return float64(c.Server.Received) / all.Seconds()
 }
 
 // Steady is one run at a constant rate.
 type Steady struct {
 	Round   int         `json:"round"`
 	Target  string      `json:"target"`
+	Rate    int         `json:"rate"`
 	Load    load.Result `json:"load"`
 	Server  Server      `json:"server"`
 	Invalid string      `json:"invalid,omitempty"`
+}
+
+// Held reports that the server kept up: all was sent, and the last answer came
+// soon after the last request was due. Who does not keep up falls behind ever
+// further: by a hundredth of the run, when a hundredth of the rate is too much.
+func (s *Steady) Held() bool {
+	if s.Rate < 1 || s.Load.Failures() != "" {
+		return false
+	}
+	planned := time.Duration(float64(s.Load.Due) / float64(s.Rate) * float64(time.Second))
+	return s.Load.Elapsed-planned <= max(planned/100, 100*time.Millisecond)
 }
 
 // Rows is what one benchmark of a store said.
@@ -76,8 +143,8 @@ type Rows struct {
 	PerSecond float64 `json:"rows_per_second"`
 }
 
-// Server is what the target used. What only stormdrain can tell is zero for the
-// ceiling.
+// Server is what the target used. What only a server that stores can tell is
+// zero for the ceiling.
 type Server struct {
 	Requests int64         `json:"requests"`   // answered with 200, by its own count
 	CPU      time.Duration `json:"cpu_ns"`     // until all was stored
@@ -93,6 +160,10 @@ type Server struct {
 	Drain    time.Duration `json:"drain_ns,omitempty"`       // from then until all was stored
 	Mallocs  int64         `json:"mallocs,omitempty"`        // until all was stored, without those of being asked
 	GCs      int64         `json:"gcs,omitempty"`
+
+	JournalBytes int64 `json:"journal_bytes,omitempty"`       // written to the journal
+	Rows         int64 `json:"rows_in_store,omitempty"`       // those of the warm-up, too
+	StoreBytes   int64 `json:"store_bytes_on_disk,omitempty"` // by which all tables and indexes grew
 
 	Surroundings Surroundings `json:"surroundings"`
 }
@@ -115,23 +186,37 @@ func (s *Server) CPUPerRequest() time.Duration {
 }
 
 // AllocsPerRequest counts those of the whole process, the storing side's too.
-func (s *Server) AllocsPerRequest() float64 {
-	if s.Requests == 0 {
+func (s *Server) AllocsPerRequest() float64 { return per(s.Mallocs, s.Requests) }
+
+// JournalBytesPerAlert includes what each new segment repeats.
+func (s *Server) JournalBytesPerAlert() float64 { return per(s.JournalBytes, s.Received) }
+
+// StoreBytesPerEvent includes indexes and what all other tables grew by; not what
+// was there after the warm-up, which is the same for few events and for many.
+func (s *Server) StoreBytesPerEvent() float64 { return per(s.StoreBytes, s.Stored) }
+
+func per(sum, n int64) float64 {
+	if n == 0 {
 		return 0
 	}
-	return float64(s.Mallocs) / float64(s.Requests)
+	return float64(sum) / float64(n)
 }
 
 // Invalid lists the runs that went wrong. With one of them, the report is none.
-func (r *Report) Invalid() (reasons []string) {
-	for _, c := range r.Closed {
-		if c.Invalid != "" {
-			reasons = append(reasons, fmt.Sprintf("%s, %s, round %d: %s", c.Target, c.Mode, c.Round, c.Invalid))
+func (r *Report) Invalid() []string { return r.wrong(false) }
+
+// Excluded lists the runs of the reference that went wrong. They are left out.
+func (r *Report) Excluded() []string { return r.wrong(true) }
+
+func (r *Report) wrong(reference bool) (reasons []string) {
+	for i := range r.Closed {
+		if c := &r.Closed[i]; c.Invalid != "" && IsReference(c.Target) == reference {
+			reasons = append(reasons, fmt.Sprintf("%s, %v, round %d: %s", c.Target, c.Case, c.Round, c.Invalid))
 		}
 	}
-	for _, s := range r.Steady {
-		if s.Invalid != "" {
-			reasons = append(reasons, fmt.Sprintf("%s at a constant rate, round %d: %s", s.Target, s.Round, s.Invalid))
+	for i := range r.Steady {
+		if s := &r.Steady[i]; s.Invalid != "" && IsReference(s.Target) == reference {
+			reasons = append(reasons, fmt.Sprintf("%s at %s requests/s, round %d: %s", s.Target, thousands(float64(s.Rate)), s.Round, s.Invalid))
 		}
 	}
 	return reasons

@@ -1,22 +1,27 @@
 -- A storm of alerts for wrk: bodies as Alertmanager 0.34 sends them, ALERTS
 -- alerts of some 940 bytes each. No two requests of a run are the same.
 --
---   ALERTS  alerts in a request; 1, 10 (default) or 100
+--   ALERTS  alerts in a request; 1, 10 (default), 100 or 1000; not for mix
 --   MODE    storm (default): 2 000 label sets again and again, only a startsAt
---           is new; hard: every label set and every annotation is new
+--           is new; hard: every label set and every annotation is new; mix:
+--           from 1 to 100 alerts a request, of ten alerts seven are known, two
+--           have new annotations and one has a new label set
 --   RUN     a number from 0 to 86 399 that makes this run differ from the one
 --           before it, on the same server; default 0
 --
 --   ALERTS=10 wrk -t1 -c64 -d5s --latency -s storm.lua http://127.0.0.1:9567/webhook/bench
 --
--- What can be is built before the first request. A request of the storm is
--- then one concatenation of four strings that exist already.
+-- What can be is built before the first request: whole requests in memory, and
+-- where in them the number of the request goes. A request is then one of them
+-- with its number written over the last one's.
+
+local ffi = require("ffi")
 
 local alerts = tonumber(os.getenv("ALERTS") or "10")
 local mode = os.getenv("MODE") or "storm"
 local run = tonumber(os.getenv("RUN") or "0")
 
-local label_sets, templates = 2000, 200
+local label_sets = 2000
 local counter = "#######" -- stands for seven digits that are filled in per request
 
 local rules = {
@@ -47,7 +52,7 @@ local function runbook(rule)
 	return "https://runbooks.prometheus-operator.dev/runbooks/kubernetes/" .. rule.name:lower()
 end
 
--- Alerts of a group share rule and namespace, as ALERTS divides 100.
+-- Alerts of a group share rule and namespace, up to 100 of them.
 local function place(set)
 	return rules[math.floor(set / 200) % #rules + 1], namespaces[math.floor(set / 100) % #namespaces + 1]
 end
@@ -82,75 +87,109 @@ local function format(text)
 	return wrk.format("POST", wrk.path, headers, text)
 end
 
--- Cuts a request where the counter goes. There is at least one such place.
-local function cut(text)
-	local pieces, from = {}, 1
+-- A request and the places of the counter in it, which fill writes to: into the
+-- string itself, as wrk copies what it gets at once, and a new string of a
+-- megabyte would cost more than the sending. LuaJIT looks at a string's bytes
+-- only when it makes another one, and the table keeps this one alive.
+local function template(text)
+	local places, from = {}, 1
 	while true do
 		local first, last = text:find(counter, from, true)
 		if not first then break end
-		pieces[#pieces + 1] = text:sub(from, first - 1)
+		places[#places + 1] = first - 1
 		from = last + 1
 	end
-	pieces[#pieces + 1] = text:sub(from)
-	return pieces
+	local t = { text = text, places = ffi.new("int32_t[?]", #places), count = #places }
+	t.bytes = ffi.cast("uint8_t *", ffi.cast("const char *", text))
+	for i, place in ipairs(places) do t.places[i - 1] = place end
+	return t
 end
 
-local function digits(width)
-	local all = {}
-	for i = 0, 10 ^ width - 1 do all[i] = string.format("%0" .. width .. "d", i) end
-	return all
+local width = #counter
+local digits = ffi.new("uint8_t[?]", width)
+
+-- Returns the request of t with the number n in it.
+local function fill(t, n)
+	for i = width - 1, 0, -1 do
+		local digit = n % 10
+		digits[i] = 48 + digit
+		n = (n - digit) / 10
+	end
+	local bytes, places = t.bytes, t.places
+	for i = 0, t.count - 1 do ffi.copy(bytes + places[i], digits, width) end
+	return t.text
 end
 
-local thousands, units = digits(3), digits(4)
-local n = 0
+local function second()
+	return string.format("2026-11-23T%02d:%02d:%02d", math.floor(run / 3600) % 24, math.floor(run / 60) % 60, run % 60)
+end
+
+-- The startsAt that makes a request differ from all others.
+local function fresh(thread) return second() .. "." .. string.format("%02d", thread) .. counter .. "Z" end
+
+-- What is the same whenever a label set comes again.
+local function known(set)
+	local app = apps[set % #apps + 1]
+	return {
+		pod = string.format("%s-%08x-%05d", app, set * 2654435761 % 2 ^ 32, set),
+		number = string.format("%d.%d", 10 + set % 90, set % 10),
+		started = string.format("2026-11-23T06:%02d:%02d.%03dZ", set % 60, set % 59, set % 1000),
+		fingerprint = string.format("%08x%08x", (set + 1) * 2654435761 % 2 ^ 32, (set + 7) * 2246822519 % 2 ^ 32),
+	}
+end
+
+-- Makes of a an alert that no request had before. The fingerprint has five hex
+-- digits of RUN, one of the thread, the counter, and three of the place.
+local function renew(a, thread, place)
+	local mine = string.format("%05x%x", run, thread)
+	a.pod = "api-" .. mine .. counter .. "-" .. string.format("%03x", place)
+	a.fingerprint = mine .. counter .. string.format("%03x", place)
+end
 
 local function storm(thread)
-	local second = string.format("2026-11-23T%02d:%02d:%02d", math.floor(run / 3600) % 24, math.floor(run / 60) % 60, run % 60)
-	local heads, tails, set = {}, {}, 0
-	for t = 0, templates - 1 do
+	local all, set = {}, 0
+	for t = 1, label_sets / alerts do
 		local rule, namespace = place(set)
 		local list = {}
 		for i = 1, alerts do
-			local app = apps[set % #apps + 1]
-			local pod = string.format("%s-%08x-%05d", app, set * 2654435761 % 2 ^ 32, set)
-			local started = i == 1 and second .. "." .. string.format("%02d", thread) .. counter .. "Z"
-				or string.format("2026-11-23T06:%02d:%02d.%03dZ", set % 60, set % 59, set % 1000)
-			local fingerprint = string.format("%08x%08x", (set + 1) * 2654435761 % 2 ^ 32, (set + 7) * 2246822519 % 2 ^ 32)
-			list[i] = alert(rule, namespace, pod, string.format("%d.%d", 10 + set % 90, set % 10), started, fingerprint)
-			set = (set + 1) % label_sets
+			local a = known(set)
+			list[i] = alert(rule, namespace, a.pod, a.number, i == 1 and fresh(thread) or a.started, a.fingerprint)
+			set = set + 1
 		end
-		local pieces = cut(format(body(rule, namespace, list)))
-		heads[t], tails[t] = pieces[1], pieces[2]
+		all[t] = template(format(body(rule, namespace, list)))
 	end
-	return function()
-		n = n + 1
-		local low, t = n % 10000, n % templates
-		return heads[t] .. thousands[(n - low) / 10000 % 1000] .. units[low] .. tails[t]
-	end
+	return all
 end
 
 local function hard(thread)
-	local mine = string.format("%05d%02d", run, thread)
-	local rule, namespace = rules[3], namespaces[1]
 	local list = {}
 	for i = 1, alerts do
-		local tag = string.format("%02d", i - 1)
-		list[i] = alert(rule, namespace, "api-" .. mine .. counter .. "-" .. tag, "93." .. counter,
-			"2026-11-23T06:30:00." .. string.format("%03d", i) .. "Z", mine .. counter .. tag)
+		local a = { started = "2026-11-23T06:30:00." .. string.format("%03d", i % 1000) .. "Z" }
+		renew(a, thread, i - 1)
+		list[i] = alert(rules[3], namespaces[1], a.pod, "93." .. counter, a.started, a.fingerprint)
 	end
-	local pieces = cut(format(body(rule, namespace, list)))
-	local out = { pieces[1] } -- piece, counter, piece, counter, ... piece
-	for i = 2, #pieces do
-		out[#out + 1] = counter
-		out[#out + 1] = pieces[i]
+	return { template(format(body(rules[3], namespaces[1], list))) }
+end
+
+-- As groups come: most are small, few are large.
+local mix_sizes = { 1, 2, 1, 5, 1, 10, 3, 20, 1, 50, 2, 5, 1, 10, 3, 100, 1, 2, 5, 20 }
+
+local function mix(thread)
+	local all, set, kind = {}, 0, 0
+	for t = 1, 10 * #mix_sizes do
+		local rule, namespace = place(set)
+		local list = {}
+		for i = 1, mix_sizes[(t - 1) % #mix_sizes + 1] do
+			local a = known(set)
+			-- Of ten: the fifth and the ninth have other annotations, the seventh is new.
+			if kind == 4 or kind == 8 then a.number = a.number .. string.format("%03d", run % 1000) .. counter end
+			if kind == 6 then renew(a, thread, i - 1) end
+			list[i] = alert(rule, namespace, a.pod, a.number, i == 1 and fresh(thread) or a.started, a.fingerprint)
+			set, kind = (set + 1) % label_sets, (kind + 1) % 10
+		end
+		all[t] = template(format(body(rule, namespace, list)))
 	end
-	return function()
-		n = n + 1
-		local low = n % 10000
-		local count = thousands[(n - low) / 10000 % 1000] .. units[low]
-		for i = 2, #out, 2 do out[i] = count end
-		return table.concat(out)
-	end
+	return all
 end
 
 local threads = 0
@@ -160,8 +199,17 @@ function setup(thread)
 	threads = threads + 1
 end
 
+local modes = { storm = storm, hard = hard, mix = mix }
+local sizes = { [1] = true, [10] = true, [100] = true, [1000] = true }
+
 function init()
-	if alerts ~= 1 and alerts ~= 10 and alerts ~= 100 then error("ALERTS must be 1, 10 or 100") end
-	if mode ~= "storm" and mode ~= "hard" then error("MODE must be storm or hard") end
-	request = (mode == "hard" and hard or storm)(thread_number)
+	if not sizes[alerts] then error("ALERTS must be 1, 10, 100 or 1000") end
+	if not modes[mode] then error("MODE must be storm, hard or mix") end
+	if thread_number > 15 then error("no more than 16 threads") end
+	local all, n = modes[mode](thread_number), 0
+	local count = #all
+	request = function()
+		n = n + 1
+		return fill(all[n % count + 1], n)
+	end
 end

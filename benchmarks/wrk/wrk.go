@@ -15,8 +15,8 @@ import (
 type Config struct {
 	URL         string
 	Script      string // path of storm.lua
-	Mode        string // "storm" or "hard", see storm.lua
-	Alerts      int    // in a request: 1, 10 or 100
+	Mode        string // "storm", "hard" or "mix", see storm.lua
+	Alerts      int    // in a request: 1, 10, 100 or 1000; "mix" has its own
 	Number      int    // of the run: no two runs on one server may have the same
 	Connections int
 	Duration    time.Duration // whole seconds, at least one
@@ -37,7 +37,10 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(cfg.Connections), "-d"+strconv.Itoa(seconds)+"s",
 		"--timeout", "10s", "--latency", "-s", cfg.Script, cfg.URL)
-	cmd.Env = append(os.Environ(), "MODE="+cfg.Mode, "ALERTS="+strconv.Itoa(cfg.Alerts), "RUN="+strconv.Itoa(cfg.Number))
+	cmd.Env = append(os.Environ(), "MODE="+cfg.Mode, "RUN="+strconv.Itoa(cfg.Number))
+	if cfg.Alerts > 0 {
+		cmd.Env = append(cmd.Env, "ALERTS="+strconv.Itoa(cfg.Alerts))
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return Result{}, fmt.Errorf("wrk: %w\n%s", err, out)

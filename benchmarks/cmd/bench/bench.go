@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"stormdrain/benchmarks/look"
 	"stormdrain/benchmarks/machine"
 	"stormdrain/benchmarks/report"
 	"stormdrain/benchmarks/wrk"
@@ -25,13 +26,16 @@ type bench struct {
 	dir        string // of the programs and of the data, removed by close
 	stormdrain string
 	ceiling    string
+	reference  string
 	tests      map[string]string // of each store, compiled
 	postgres   *postgres
+
+	fell map[string]int // the lowest rate that a target did not hold
 }
 
 // prepare builds everything and starts PostgreSQL.
 func prepare(ctx context.Context, opts options, progress io.Writer) (_ *bench, err error) {
-	b := &bench{opts: opts, progress: progress, tests: map[string]string{}}
+	b := &bench{opts: opts, progress: progress, tests: map[string]string{}, fell: map[string]int{}}
 	defer func() {
 		if err != nil {
 			b.close()
@@ -65,7 +69,10 @@ func (b *bench) measure(ctx context.Context) (*report.Report, error) {
 	o := &b.opts
 	r := &report.Report{
 		Time: time.Now(), Commit: b.commit(ctx), Quick: o.quick, Machine: machine.Describe(b.dir),
-		Settings: report.Settings{Rounds: o.rounds, Duration: o.duration, Warmup: o.warmup, Connections: o.connections, Rate: o.rate, Steady: o.steady},
+		Settings: report.Settings{
+			Whole: o.whole(), Rounds: o.rounds, Duration: o.duration, Warmup: o.warmup, Connections: o.connections,
+			Rate: o.rate, Steady: o.steady, Step: o.step,
+		},
 	}
 	if fs := r.Machine.FileSystem; fs == "tmpfs" && !o.quick {
 		return nil, fmt.Errorf("temporary files are on %s, where an fsync costs nothing; set TMPDIR to a folder on the disk", fs)
@@ -73,14 +80,14 @@ func (b *bench) measure(ctx context.Context) (*report.Report, error) {
 	if err := b.describe(ctx, r); err != nil {
 		return nil, err
 	}
-	for _, mode := range o.modes {
-		l, err := b.lookAtLoad(ctx, mode)
+	for _, c := range o.cases {
+		l, err := look.Load(ctx, b.script(), c)
 		if err != nil {
-			return nil, fmt.Errorf("load %q is not what it should be: %w", mode, err)
+			return nil, fmt.Errorf("load %q is not what it should be: %w", c, err)
 		}
 		r.Loads = append(r.Loads, l)
 	}
-	for _, step := range []func(context.Context, *report.Report, int) error{b.closedRound, b.steadyRound, b.rowsRound} {
+	for _, step := range []func(context.Context, *report.Report, int) error{b.closedRound, b.diskRound, b.steadyRound, b.rowsRound} {
 		for round := range o.rounds {
 			if err := step(ctx, r, round+1); err != nil {
 				return nil, err
@@ -88,6 +95,21 @@ func (b *bench) measure(ctx context.Context) (*report.Report, error) {
 		}
 	}
 	return r, nil
+}
+
+// probe is how long the disk is measured in a round.
+const probe = 2 * time.Second
+
+// diskRound asks the disk that all data are on what a journal has to wait for.
+func (b *bench) diskRound(_ context.Context, r *report.Report, round int) error {
+	machine.Settle()
+	s, err := machine.MeasureSync(b.dir, min(probe, b.opts.duration))
+	if err != nil {
+		return err
+	}
+	b.say("round %d, fdatasync: p50 %v, p99 %v", round, s.P50, s.P99)
+	r.Disk = append(r.Disk, report.Disk{Round: round, Sync: s})
+	return nil
 }
 
 func (b *bench) describe(ctx context.Context, r *report.Report) error {
@@ -115,8 +137,8 @@ func (b *bench) chosen() (all []target) {
 }
 
 // onEach starts a target, calls f with it and stops it again.
-func (b *bench) onEach(ctx context.Context, t target, f func(*instance) error) error {
-	i, err := b.start(ctx, t)
+func (b *bench) onEach(ctx context.Context, t target, alerts int, f func(*instance) error) error {
+	i, err := b.start(ctx, t, alerts)
 	if err != nil {
 		return err
 	}

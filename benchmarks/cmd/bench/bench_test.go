@@ -1,23 +1,31 @@
 package main
 
 import (
+	"encoding/binary"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"stormdrain/benchmarks/load"
 	"stormdrain/benchmarks/report"
+	"stormdrain/benchmarks/scrape"
 )
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	o, err := parseOptions(nil, io.Discard)
-	if err != nil || len(o.targets) != len(targets()) || o.rounds != 5 {
+	if err != nil || len(o.targets) != len(targets()) || o.rounds != 3 || len(o.cases) != 7 || len(o.rates) != 8 || !o.whole() {
 		t.Errorf("%+v, %v", o, err)
 	}
-	o, err = parseOptions([]string{"-quick", "-modes", "storm,hard", "-targets", "ceiling;fsync, Postgres", "-postgres", "a=1", "-postgres", "b=2"}, io.Discard)
-	if err != nil || o.rounds != 1 || o.rows != "1x" || len(o.modes) != 2 || len(o.targets) != 2 || !slices.Equal(o.postgres, []string{"a=1", "b=2"}) {
+	o, err = parseOptions([]string{"-quick", "-targets", "ceiling;fsync, Postgres", "-postgres", "a=1", "-postgres", "b=2"}, io.Discard)
+	if err != nil || o.rounds != 1 || o.rows != "1x" || len(o.cases) != 3 || len(o.targets) != 2 || !slices.Equal(o.postgres, []string{"a=1", "b=2"}) || o.whole() {
+		t.Errorf("%+v, %v", o, err)
+	}
+	o, err = parseOptions([]string{"-cases", "hard/1000,mix", "-rates", "50,20,50", "-full"}, io.Discard)
+	if err != nil || !slices.Equal(o.cases, []report.Case{{Mode: report.Hard, Alerts: 1000}, {Mode: report.Mix}}) || !slices.Equal(o.rates, []int{20, 50}) || !o.full {
 		t.Errorf("%+v, %v", o, err)
 	}
 	refused := func(args ...string) {
@@ -31,50 +39,136 @@ func TestOptions(t *testing.T) {
 	refused("-warmup", "0s")
 	refused("-connections", "0")
 	refused("-rate", "0")
-	refused("-modes", "calm")
+	refused("-rates", "10,0")
+	refused("-rates", "many")
+	refused("-step", "0s")
+	refused("-cases", "calm/10")
+	refused("-cases", "storm")
+	refused("-cases", "storm/7")
+	refused("-cases", "mix/10")
 	refused("-targets", "fsync, Oracle")
 	refused("now")
 }
 
-func TestMetrics(t *testing.T) {
+// A result that stands for the project leaves nothing out.
+func TestWhole(t *testing.T) {
 	t.Parallel()
-	const text = `# HELP stormdrain_http_requests_total HTTP requests that were answered.
-# TYPE stormdrain_http_requests_total counter
-stormdrain_http_requests_total{code="200",handler="metrics"} 7
-stormdrain_http_requests_total{code="200",handler="webhook"} 1.2e+02
-stormdrain_http_requests_total{code="503",handler="webhook"} 3
-
-stormdrain_alerts_received_total 1200
-stormdrain_alerts_replayed_total 10
-stormdrain_alerts_stored_total 1205
-stormdrain_alerts_quarantined_total{reason="type"} 4
-stormdrain_alerts_quarantined_total{reason="a year past the store's range"} 1
-stormdrain_store_flush_rows_sum NaN
-`
-	m, err := parseMetrics(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := func(what string, got, want int64) {
+	f := func(whole bool, args ...string) {
 		t.Helper()
-		if got != want {
-			t.Errorf("%s: %d, want %d", what, got, want)
+		o, err := parseOptions(args, io.Discard)
+		if err != nil || o.whole() != whole {
+			t.Errorf("%v: %v, %v", args, o.whole(), err)
 		}
 	}
-	f("webhooks", m.webhooks(), 123)
-	f("webhooks with 200", m.webhooks(`code="200"`), 120)
-	f("received", m.received(), 1200)
-	f("quarantined", m.quarantined(), 5)
-	f("a prefix of a name", m.sum("stormdrain_alerts"), 0)
-	if !m.atRest() {
-		t.Error("1200 + 10 - 1205 - 5 is not at rest")
+	f(true, "-rounds", "9", "-full")
+	f(false, "-rounds", "1")
+	f(false, "-cases", "storm/10")
+	f(false, "-targets", "fsync, Postgres")
+	f(false, "-steady", "0")
+	f(false, "-rates", "")
+	f(false, "-rows", "")
+	f(false, "-postgres", "fsync=off")
+}
+
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	count := func(o options) (n int) {
+		for _, c := range o.cases {
+			for _, target := range targets() {
+				if o.measures(target, c) {
+					n++
+				}
+			}
+		}
+		return n
 	}
-	if _, err := parseMetrics(strings.NewReader("no_value\n")); err == nil {
-		t.Error("a series without a value was taken")
+	f := func(want int, args ...string) {
+		t.Helper()
+		o, err := parseOptions(args, io.Discard)
+		if got := count(o); err != nil || got != want {
+			t.Errorf("%v: %d runs a round, %v; want %d", args, got, err, want)
+		}
 	}
-	if _, err := parseMetrics(strings.NewReader("name value\n")); err == nil {
-		t.Error("a value that is no number was taken")
+	f(9 + 3*5 + 3*3)
+	f(7*9, "-full")
+	f(9+2*2, "-quick")
+	o := options{connections: 64}
+	if o.connectionsFor(report.Case{Mode: report.Storm, Alerts: 1000}) != 8 || o.connectionsFor(report.Case{Mode: report.Mix}) != 64 {
+		t.Error("connections")
 	}
+}
+
+func TestDoesNotAddUp(t *testing.T) {
+	t.Parallel()
+	f := func(want string, alerts int, s report.Server, text string) {
+		t.Helper()
+		m, err := scrape.Parse(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := doesNotAddUp(&s, m, alerts); !strings.Contains(got, want) || got == "" != (want == "") {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	const good = "reference_http_requests_total{code=\"200\",handler=\"webhook\"} 3\nreference_alerts_received_total 30\n"
+	f("", 10, report.Server{Requests: 2, Received: 20, Rows: 30}, good) // the third was the warm-up's
+	f("", 0, report.Server{Requests: 2, Received: 7, Rows: 30}, good)
+	f("29 rows", 10, report.Server{Requests: 2, Received: 20, Rows: 29}, good)
+	f("31 rows", 10, report.Server{Requests: 2, Received: 20, Rows: 31}, good)
+	f("19 alerts received in 2", 10, report.Server{Requests: 2, Received: 19, Rows: 30}, good)
+	f("1 alerts received in 2", 0, report.Server{Requests: 2, Received: 1, Rows: 30}, good)
+	f("quarantine", 10, report.Server{Requests: 2, Received: 20, Rows: 30}, good+"stormdrain_alerts_quarantined_total{reason=\"x\"} 1\n")
+	f("1 webhooks", 10, report.Server{Requests: 2, Received: 20, Rows: 30}, good+"reference_http_requests_total{code=\"503\",handler=\"webhook\"} 1\n")
+}
+
+func TestOverloaded(t *testing.T) {
+	t.Parallel()
+	f := func(want bool, r load.Result) {
+		t.Helper()
+		if got := overloaded(&r); got != want {
+			t.Errorf("%+v: %v", r, got)
+		}
+	}
+	f(true, load.Result{Unsent: 1})
+	f(true, load.Result{Unsent: 1, Failed: map[string]int{"no answer": 64}})
+	f(false, load.Result{Failed: map[string]int{"no answer": 1}})
+	f(false, load.Result{Unsent: 1, Failed: map[string]int{"status 503": 1}})
+	f(false, load.Result{})
+}
+
+func TestJournaled(t *testing.T) {
+	t.Parallel()
+	i := &instance{dir: t.TempDir()}
+	if n, err := i.journaled(); n != 0 || err != nil {
+		t.Errorf("no journal: %d, %v", n, err)
+	}
+	journal := filepath.Join(i.dir, "data", "journal")
+	if err := os.MkdirAll(journal, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	record := func(length int) []byte {
+		b := make([]byte, length)
+		binary.LittleEndian.PutUint32(b, uint32(length))
+		return b
+	}
+	segment := slices.Concat(make([]byte, segmentHeader), record(100), record(32), make([]byte, 5000)) // zeros ahead
+	for _, name := range []string{"0000000000000009.seg", "000000000000000a.seg"} {
+		if err := os.WriteFile(filepath.Join(journal, name), segment, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := i.journaled(); n != 10*segmentBytes+48+132 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	f := func(segment []byte, want int64) {
+		t.Helper()
+		if got := recordsEnd(segment); got != want {
+			t.Errorf("%d, want %d", got, want)
+		}
+	}
+	f(nil, 48)
+	f(slices.Concat(make([]byte, segmentHeader), record(100)[:99]), 48) // torn
+	f(slices.Concat(make([]byte, segmentHeader), record(32)), 80)
 }
 
 func TestParseRows(t *testing.T) {
@@ -84,7 +178,7 @@ goarch: amd64
 pkg: stormdrain/storage/postgres
 BenchmarkWrite/entries=known-2         	     100	  12204566 ns/op	       103.0 B/event	    409683 rows/s	  330116 B/op	      97 allocs/op
 BenchmarkWrite/entries=known/rows=pgx-2         	      90	  18204566 ns/op	    274657 rows/s
-BenchmarkWrite/entries=new             	       1	 239144632 ns/op	     20908 rows/s
+BenchmarkWrite/entries=new             	       1	239144632 ns/op	     20908 rows/s
 BenchmarkOther-2                        	     100	       1.5 ns/op
 PASS
 `
@@ -99,33 +193,4 @@ PASS
 	if got := parseRows("FAIL\n"); len(got) != 0 {
 		t.Errorf("got %+v", got)
 	}
-}
-
-// The look at the load must see what would make a measurement worthless.
-func TestLook(t *testing.T) {
-	t.Parallel()
-	body := func(n, alerts int, startsAt string) string {
-		one := `{"status":"firing","fingerprint":"0123456789abcdef","startsAt":"` + startsAt + `",` +
-			`"labels":{"a":"1","b":"2","c":"3","d":"4","n":"` + string(rune('a'+n)) + `"},"annotations":{"x":"1","y":"2","z":"3"}}`
-		return `{"version":"4","alerts":[` + strings.TrimSuffix(strings.Repeat(one+",", alerts), ",") + `]}`
-	}
-	const at = "2026-11-23T07:00:00.000000001Z"
-	l := newLook()
-	if err := l.take([]byte(body(1, load.Alerts, at))); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.take([]byte(body(2, load.Alerts, at))); err != nil || l.n != 2 || len(l.labels) != 2 {
-		t.Errorf("%v; %d bodies, %d label sets", err, l.n, len(l.labels))
-	}
-	refused := func(body, why string) {
-		t.Helper()
-		if err := l.take([]byte(body)); err == nil || !strings.Contains(err.Error(), why) {
-			t.Errorf("%.60s: %v, want %q", body, err, why)
-		}
-	}
-	refused(body(1, load.Alerts, at), "before")
-	refused(body(3, load.Alerts-1, at), "9 alerts")
-	refused(body(3, load.Alerts, "0001-01-01T00:00:00Z"), "alert 0")
-	refused(body(3, load.Alerts, "soon"), "parsing time")
-	refused("{", "JSON")
 }

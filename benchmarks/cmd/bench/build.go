@@ -9,18 +9,19 @@ import (
 	"strings"
 )
 
-// build finds the module and compiles what will be measured: the two servers,
-// and the tests of the stores when they are asked for.
+// build finds the module and compiles what will be measured: the
+// servers, and the tests of the stores when they are asked for.
 func (b *bench) build(ctx context.Context) error {
-	root, err := b.command(ctx, "go", "list", "-m", "-f", "{{.Dir}}")
+	root, err := b.tool(ctx, "go", "list", "-m", "-f", "{{.Dir}}")
 	if err != nil {
 		return err
 	}
 	b.root = strings.TrimSpace(root)
 	b.stormdrain, b.ceiling = filepath.Join(b.dir, "stormdrain"), filepath.Join(b.dir, "ceiling")
+	b.reference = filepath.Join(b.dir, "reference")
 	b.say("building")
-	for out, pkg := range map[string]string{b.stormdrain: ".", b.ceiling: "./benchmarks/ceiling"} {
-		if _, err := b.command(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-o", out, pkg); err != nil {
+	for out, pkg := range map[string]string{b.stormdrain: ".", b.ceiling: "./benchmarks/ceiling", b.reference: "./benchmarks/reference"} {
+		if _, err := b.tool(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-o", out, pkg); err != nil {
 			return err
 		}
 	}
@@ -29,16 +30,16 @@ func (b *bench) build(ctx context.Context) error {
 	}
 	for _, store := range stores() {
 		b.tests[store] = filepath.Join(b.dir, store+".test")
-		if _, err := b.command(ctx, "go", "test", "-c", "-buildvcs=false", "-o", b.tests[store], "./storage/"+store); err != nil {
+		if _, err := b.tool(ctx, "go", "test", "-c", "-buildvcs=false", "-o", b.tests[store], "./storage/"+store); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// command runs one of the tools in the module's root, without cgo: the binary
+// tool runs one of the tools in the module's root, without cgo: the binary
 // that is released has none.
-func (b *bench) command(ctx context.Context, name string, args ...string) (string, error) {
+func (b *bench) tool(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = b.root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -54,12 +55,12 @@ func (b *bench) command(ctx context.Context, name string, args ...string) (strin
 // commit returns the short name of the commit, with "-dirty" when the tree has
 // changes; "unknown" where there is no git.
 func (b *bench) commit(ctx context.Context) string {
-	name, err := b.command(ctx, "git", "rev-parse", "--short", "HEAD")
+	name, err := b.tool(ctx, "git", "rev-parse", "--short", "HEAD")
 	if err != nil {
 		return "unknown"
 	}
 	// Results of earlier runs and notes beside the code change nothing.
-	changes, err := b.command(ctx, "git", "status", "--porcelain", "--untracked-files=no")
+	changes, err := b.tool(ctx, "git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)benchmarks/results")
 	if err != nil || strings.TrimSpace(changes) != "" {
 		return strings.TrimSpace(name) + "-dirty"
 	}

@@ -6,19 +6,23 @@ import (
 	"time"
 
 	"stormdrain/benchmarks/report"
+	"stormdrain/benchmarks/scrape"
 	"stormdrain/benchmarks/wrk"
 )
 
-// closedRound measures each target once, as fast as it goes.
+// closedRound measures each target once under each load, as fast as it goes.
 func (b *bench) closedRound(ctx context.Context, r *report.Report, round int) error {
-	for _, mode := range b.opts.modes {
+	for _, load := range b.opts.cases {
 		for _, t := range b.chosen() {
-			c := report.Closed{Round: round, Target: t.name, Mode: mode}
-			err := b.onEach(ctx, t, func(i *instance) error { return b.closedRun(ctx, i, &c) })
+			if !b.opts.measures(t, load) {
+				continue
+			}
+			c := report.Closed{Round: round, Target: t.name, Case: load, Connections: b.opts.connectionsFor(load)}
+			err := b.onEach(ctx, t, load.Alerts, func(i *instance) error { return b.closedRun(ctx, i, &c) })
 			if err != nil {
 				return err
 			}
-			b.say("round %d, %s, %s: %.0f requests/s %s", round, mode, t.name, c.Wrk.PerSecond, c.Invalid)
+			b.say("round %d, %s, %s: %.0f requests/s %s", round, load, t.name, c.Wrk.PerSecond, c.Invalid)
 			r.Closed = append(r.Closed, c)
 		}
 	}
@@ -27,14 +31,14 @@ func (b *bench) closedRound(ctx context.Context, r *report.Report, round int) er
 
 func (b *bench) closedRun(ctx context.Context, i *instance, c *report.Closed) error {
 	cfg := wrk.Config{
-		URL: "http://" + i.address + path, Script: b.script(), Mode: c.Mode, Alerts: alertsEach,
-		Connections: b.opts.connections, Duration: b.opts.warmup,
+		URL: "http://" + i.address + path, Script: b.script(), Mode: c.Mode, Alerts: c.Alerts,
+		Connections: c.Connections, Duration: b.opts.warmup,
 	}
 	warm, err := wrk.Run(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if err := b.warmed(ctx, i, warm.Failures()); err != nil {
+	if c.Invalid, err = b.warmed(ctx, i, warm.Failures()); err != nil || c.Invalid != "" {
 		return err
 	}
 	cfg.Number, cfg.Duration = 1, b.opts.duration
@@ -45,7 +49,7 @@ func (b *bench) closedRun(ctx context.Context, i *instance, c *report.Closed) er
 	if err != nil {
 		return err
 	}
-	if i.ack == "" {
+	if i.store == "" {
 		c.Server.Requests = int64(c.Wrk.Requests)
 	}
 	if failures := c.Wrk.Failures(); failures != "" {
@@ -58,20 +62,20 @@ func (b *bench) closedRun(ctx context.Context, i *instance, c *report.Closed) er
 	return nil
 }
 
-// warmed waits until what the warm-up sent is stored.
-func (b *bench) warmed(ctx context.Context, i *instance, failures string) error {
+// warmed waits until what the warm-up sent is stored. A warm-up that failed ends
+// the benchmark, unless it is the reference's.
+func (b *bench) warmed(ctx context.Context, i *instance, failures string) (invalid string, err error) {
 	if failures != "" {
-		return fmt.Errorf("warm-up of %s: %s", i.name, failures)
+		failures = "warm-up: " + failures
+		if !report.IsReference(i.name) {
+			return "", fmt.Errorf("%s, %s", i.name, failures)
+		}
 	}
-	if i.ack == "" {
-		return nil
+	if i.store == "" {
+		return "", nil
 	}
-	s := newScraper(i.address)
-	defer s.close()
-	m, err := s.scrape(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = waitRest(ctx, s, m)
-	return err
+	s := scrape.New(i.address)
+	defer s.Close()
+	_, _, err = waitRest(ctx, s)
+	return failures, err
 }

@@ -6,27 +6,34 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"stormdrain/benchmarks/process"
 	"stormdrain/benchmarks/report"
+	"stormdrain/benchmarks/scrape"
 )
 
 // target is a server with a configuration.
 type target struct {
-	name  string
-	ack   string // empty: the ceiling
-	store string // "postgres", "sqlite"
+	name    string
+	ack     string // of stormdrain; empty for all others
+	variant string // of the reference; empty for all others
+	store   string // "postgres", "sqlite"; empty: the ceiling
 }
 
 func targets() []target {
 	return []target{
 		{name: report.Ceiling},
+		{name: report.Before, variant: "before", store: "postgres"},
+		{name: report.After, variant: "after", store: "postgres"},
 		{name: report.Durable, ack: "fsync", store: "postgres"},
-		{name: "fsync, SQLite", ack: "fsync", store: "sqlite"},
+		{name: report.DurableSQLite, ack: "fsync", store: "sqlite"},
 		{name: "memory, Postgres", ack: "memory", store: "postgres"},
+		{name: "memory, SQLite", ack: "memory", store: "sqlite"},
 		{name: "commit, Postgres", ack: "commit", store: "postgres"},
+		{name: "commit, SQLite", ack: "commit", store: "sqlite"},
 	}
 }
 
@@ -48,35 +55,32 @@ const (
 // own: each begins with empty tables, and none inherits what another left.
 type instance struct {
 	target
+	alerts  int // in each request; 0: they differ
 	process *process.Process
 	address string
-	dir     string
+	dir     string    // "" but for stormdrain
 	db      *database // nil without Postgres
 }
 
 // start runs the target and waits until it is ready.
-func (b *bench) start(ctx context.Context, t target) (_ *instance, err error) {
-	i := &instance{target: t}
+func (b *bench) start(ctx context.Context, t target, alerts int) (_ *instance, err error) {
+	i := &instance{target: t, alerts: alerts}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.stop(i))
 		}
 	}()
-	binary, args := b.ceiling, []string{"-listen=127.0.0.1:0"}
+	if t.store == "postgres" {
+		if i.db, err = b.postgres.create(); err != nil {
+			return nil, err
+		}
+	}
 	if t.ack != "" {
 		if i.dir, err = os.MkdirTemp(b.dir, "run"); err != nil {
 			return nil, err
 		}
-		url := "" // SQLite in the data directory
-		if t.store == "postgres" {
-			if i.db, err = b.postgres.create(); err != nil {
-				return nil, err
-			}
-			url = i.db.url
-		}
-		binary, args = b.stormdrain, []string{"serve", "--web.listen-address=127.0.0.1:0", "--log.format=json",
-			"--data.dir=" + filepath.Join(i.dir, "data"), "--journal.ack=" + t.ack, "--storage.url=" + url}
 	}
+	binary, args := b.command(i)
 	if i.process, err = process.Start(t.name, binary, args...); err != nil {
 		return nil, err
 	}
@@ -88,18 +92,33 @@ func (b *bench) start(ctx context.Context, t target) (_ *instance, err error) {
 	return i, i.waitReady(ctx)
 }
 
+func (b *bench) command(i *instance) (binary string, args []string) {
+	url := "" // SQLite in the data directory
+	if i.db != nil {
+		url = i.db.url
+	}
+	switch {
+	case i.ack != "":
+		return b.stormdrain, []string{"serve", "--web.listen-address=127.0.0.1:0", "--log.format=json",
+			"--data.dir=" + filepath.Join(i.dir, "data"), "--journal.ack=" + i.ack, "--storage.url=" + url}
+	case i.variant != "":
+		return b.reference, []string{"-listen=127.0.0.1:0", "-variant=" + i.variant, "-database=" + url}
+	}
+	return b.ceiling, []string{"-listen=127.0.0.1:0", "-alerts=" + strconv.Itoa(i.alerts)}
+}
+
 // waitReady is for journal.ack=commit, which answers 503 until it has its store.
 // All others are ready when they listen.
 func (i *instance) waitReady(ctx context.Context) error {
 	if i.ack == "" {
 		return nil
 	}
-	s := newScraper(i.address)
-	defer s.close()
+	s := scrape.New(i.address)
+	defer s.Close()
 	every := time.NewTicker(50 * time.Millisecond)
 	defer every.Stop()
 	for {
-		err := s.ready(ctx)
+		err := s.Ready(ctx)
 		if err == nil {
 			return nil
 		}
