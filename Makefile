@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint bench soak micro profile crash e2e deps clean
+.PHONY: help run build test race fuzz lint bench growth soak micro profile crash e2e deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: ## gofmt, go vet and staticcheck
 
 bench: deps ## side by side with the ceiling, about 12 minutes on a quiet machine (ARGS=-quick)
 	go run ./benchmarks/cmd/bench -out benchmarks/results $(ARGS)
+
+growth: deps ## what an alert costs as the stores grow to 50 and 10 million events, queries, a backlog of 8 GiB: over an hour (ARGS=-quick)
+	go run ./benchmarks/cmd/growth -out benchmarks/results $(ARGS)
 
 STORE ?= postgres,sqlite
 soak: deps ## a mixed load for half an hour: does anything grow? (T=30m RATE=200 STORE=postgres or sqlite, both by default)

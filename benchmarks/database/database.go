@@ -6,9 +6,7 @@ package database
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"os"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
@@ -16,8 +14,8 @@ import (
 
 // Database is one store.
 type Database struct {
-	db   *sql.DB
-	file string // SQLite
+	db     *sql.DB
+	sqlite bool
 }
 
 // Postgres opens a database by its URL.
@@ -29,7 +27,7 @@ func Postgres(url string) (*Database, error) {
 // SQLite opens a file, to read.
 func SQLite(file string) (*Database, error) {
 	db, err := sql.Open("sqlite", "file:"+file+"?mode=ro&_pragma=busy_timeout(60000)")
-	return &Database{db: db, file: file}, err
+	return &Database{db: db, sqlite: true}, err
 }
 
 // Close closes the connections.
@@ -44,37 +42,23 @@ func (d *Database) Events(ctx context.Context) (n int64, err error) {
 }
 
 // Size returns the bytes of all tables with their indexes, of SQLite those of
-// its files.
+// all pages, whether they are in the file yet or in the log.
 func (d *Database) Size(ctx context.Context) (n int64, err error) {
-	if d.file != "" {
-		return d.fileSize()
-	}
-	const statement = `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	statement := `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%'`
+	if d.sqlite {
+		statement = `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`
+	}
 	if err := d.db.QueryRowContext(ctx, statement).Scan(&n); err != nil {
 		return 0, fmt.Errorf("size of all tables: %w", err)
 	}
 	return n, nil
 }
 
-func (d *Database) fileSize() (sum int64, err error) {
-	for _, name := range []string{d.file, d.file + "-wal"} {
-		info, err := os.Stat(name)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-		case err != nil:
-			return 0, err
-		default:
-			sum += info.Size()
-		}
-	}
-	return sum, nil
-}
-
 // Checkpoint writes to the tables what is in the log only, so that what comes
 // next does not pay for it. SQLite does so by itself.
 func (d *Database) Checkpoint(ctx context.Context) error {
-	if d.file != "" {
+	if d.sqlite {
 		return nil
 	}
 	if _, err := d.db.ExecContext(ctx, "CHECKPOINT"); err != nil {

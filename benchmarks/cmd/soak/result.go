@@ -93,18 +93,24 @@ func (s *series) describe() string {
 	return fmt.Sprintf("median %.4g%s, drift %+.3g%s over the second half, allowed %.3g%s, z %.1f", v.Median, unit, v.Drift, unit, v.Allowed, unit, v.Z)
 }
 
-// thinned writes the values from one on, in no more columns than a person reads:
-// medians of neighbours.
+// thinned writes the values from one on, in no more columns than a person reads.
 func (s *series) thinned(from int) string {
 	const most = 40
-	values := s.Values[from:]
-	each := (len(values) + most - 1) / most
 	var b strings.Builder
-	for part := range slices.Chunk(values, each) {
-		sorted := slices.Sorted(slices.Values(part))
-		fmt.Fprintf(&b, "%.4g ", sorted[len(sorted)/2])
+	for _, v := range thin(s.Values[from:], most) {
+		fmt.Fprintf(&b, "%.4g ", v)
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// thin returns medians of neighbours, most of them at most.
+func thin(values []float64, most int) (medians []float64) {
+	each := max(1, (len(values)+most-1)/most)
+	for part := range slices.Chunk(values, each) {
+		sorted := slices.Sorted(slices.Values(part))
+		medians = append(medians, sorted[len(sorted)/2])
+	}
+	return medians
 }
 
 // text is the summary for a terminal.
@@ -125,6 +131,7 @@ func (r *result) text() string {
 
 // plots returns the pictures by the end of their names.
 func (r *result) plots() map[string]*plot.Plot {
+	const most = 240 // points of a line; all samples are in the JSON
 	about := fmt.Sprintf("%s, %v at %d webhooks/s (%s)", r.Store, r.Duration, r.Rate, r.Commit)
 	memory := &plot.Plot{Title: "Memory over a soak: " + about, XLabel: "seconds", YLabel: "MiB"}
 	counts := &plot.Plot{Title: "Counts over a soak: " + about, XLabel: "seconds", YLabel: "number", LogY: true}
@@ -134,7 +141,7 @@ func (r *result) plots() map[string]*plot.Plot {
 		if s.Unit != "" {
 			p = memory
 		}
-		p.Series = append(p.Series, plot.Series{Name: s.Name, X: r.Seconds, Y: s.Values})
+		p.Series = append(p.Series, plot.Series{Name: s.Name, X: thin(r.Seconds, most), Y: thin(s.Values, most)})
 	}
 	return map[string]*plot.Plot{"memory": memory, "counts": counts}
 }

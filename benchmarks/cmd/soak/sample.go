@@ -109,6 +109,9 @@ func watch(ctx context.Context, i *instance.Instance, journal string) (all []*sa
 		if err != nil {
 			return all, fmt.Errorf("sample: %w", err)
 		}
+		if ctx.Err() != nil {
+			return all, nil // taken while the load went away
+		}
 		s.at = time.Since(begin)
 		all = append(all, s)
 	}
