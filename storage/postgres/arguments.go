@@ -12,6 +12,7 @@ import (
 // Types by the numbers that PostgreSQL fixes for them.
 const (
 	oidInt8        = 20
+	oidInt4        = 23
 	oidText        = 25
 	oidJSON        = 114
 	oidTimestamptz = 1184
@@ -76,19 +77,25 @@ func (a *arguments) array(oid uint32, arr *array) string { return a.add(oid, arr
 // array is a one-dimensional array in PostgreSQL's binary format.
 type array struct{ buf []byte }
 
-func newArray(element uint32, n int) *array {
+func newArray(element uint32, n int) *array { return &array{buf: appendDimensions(nil, element, n)} }
+
+// arrayHead is how long that is, unless the array is empty.
+const arrayHead = 20
+
+// appendDimensions appends what stands in front of the elements of an array.
+func appendDimensions(dst []byte, element uint32, n int) []byte {
 	dimensions := uint32(1)
 	if n == 0 {
 		dimensions = 0
 	}
-	b := binary.BigEndian.AppendUint32(nil, dimensions)
-	b = binary.BigEndian.AppendUint32(b, 0) // whether there are nulls: worked out by the server
-	b = binary.BigEndian.AppendUint32(b, element)
+	dst = binary.BigEndian.AppendUint32(dst, dimensions)
+	dst = binary.BigEndian.AppendUint32(dst, 0) // whether there are nulls: worked out by the server
+	dst = binary.BigEndian.AppendUint32(dst, element)
 	if n > 0 {
-		b = binary.BigEndian.AppendUint32(b, uint32(n))
-		b = binary.BigEndian.AppendUint32(b, 1) // index of the first
+		dst = binary.BigEndian.AppendUint32(dst, uint32(n))
+		dst = binary.BigEndian.AppendUint32(dst, 1) // index of the first
 	}
-	return &array{buf: b}
+	return dst
 }
 
 func (a *array) int8(v int64) {
@@ -145,3 +152,12 @@ func appendText(dst []byte, s string) []byte {
 }
 
 func appendNull(dst []byte) []byte { return binary.BigEndian.AppendUint32(dst, math.MaxUint32) }
+
+// appendArrayHead appends the length of an array of n elements of the same size,
+// none of them null, and what stands in front of them.
+func appendArrayHead(dst []byte, element uint32, size, n int) []byte {
+	begin := len(dst)
+	dst = appendDimensions(append(dst, 0, 0, 0, 0), element, n)
+	binary.BigEndian.PutUint32(dst[begin:], uint32(len(dst)-begin-4+n*(4+size)))
+	return dst
+}

@@ -10,7 +10,6 @@ import (
 
 	"stormdrain/internal/alert"
 	"stormdrain/internal/pgtest"
-	"stormdrain/storage"
 	"stormdrain/storage/storagetest"
 )
 
@@ -99,20 +98,23 @@ func writeByPgx(ctx context.Context, c *pgx.Conn, batch *alert.Batch, numbers []
 	if _, err := tx.Exec(ctx, `UPDATE journals SET position = $1 WHERE id = $2 AND position = $3`, int64(batch.To), batch.Journal, int64(batch.From)); err != nil {
 		return err
 	}
-	deliveries := pgx.CopyFromSlice(len(batch.Deliveries), func(i int) ([]any, error) {
-		d := &batch.Deliveries[i]
-		return []any{alert.DeliveryNumber(1, d.Seq), time.UnixMicro(d.ReceivedAt), numbers[d.Envelope], int64(d.TruncatedAlerts), int32(benchDelivery), d.Source, d.RequestID}, nil
+	rows := parts(batch)
+	source := pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+		p := rows[i]
+		d, events := &batch.Deliveries[p.delivery], batch.Events[p.first:p.last]
+		var labels, details []int64
+		var starts []time.Time
+		for j := range events {
+			labels = append(labels, numbers[events[j].Labels])
+			details = append(details, numbers[events[j].Details])
+			starts = append(starts, time.UnixMicro(events[j].StartsAt.Micros))
+		}
+		return []any{time.UnixMicro(d.ReceivedAt), alert.DeliveryNumber(1, d.Seq), p.number, events[0].Index, numbers[d.Envelope],
+			int64(d.TruncatedAlerts), p.total, d.Source, d.RequestID, labels, details, starts, nil, nil}, nil
 	})
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"deliveries"}, []string{"id", "received_at", "envelope", "truncated_alerts", "events", "source", "request_id"}, deliveries); err != nil {
-		return err
-	}
-	events := pgx.CopyFromSlice(len(batch.Events), func(i int) ([]any, error) {
-		e := &batch.Events[i]
-		d := &batch.Deliveries[e.Delivery]
-		return []any{time.UnixMicro(d.ReceivedAt), time.UnixMicro(e.StartsAt.Micros), nil, alert.DeliveryNumber(1, d.Seq),
-			numbers[e.Labels], numbers[e.Details], e.Index, storage.PackBits(e.Status, e.StartsAt, alert.Time{})}, nil
-	})
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"events"}, []string{"received_at", "starts_at", "ends_at", "delivery", "label_set", "details", "ord", "bits"}, events); err != nil {
+	columns := []string{"received_at", "id", "part", "first_event", "envelope", "truncated_alerts", "events", "source", "request_id",
+		"label_sets", "details", "starts_at", "ends_at", "bits"}
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"deliveries"}, columns, source); err != nil {
 		return err
 	}
 	return tx.Commit(ctx)
@@ -225,7 +227,7 @@ func renumber(b *alert.Batch, kept []alert.Entry) {
 	}
 }
 
-// bytesPerEvent is what events and deliveries take with their indexes.
+// bytesPerEvent is what deliveries take with their indexes.
 func bytesPerEvent(b *testing.B, s *Store) (bytes float64) {
 	b.Helper()
 	c, release, err := s.pool.acquire(b.Context())
@@ -233,8 +235,8 @@ func bytesPerEvent(b *testing.B, s *Store) (bytes float64) {
 		b.Fatal(err)
 	}
 	defer release()
-	const sql = `SELECT sum(pg_total_relation_size(relid))::bigint, (SELECT count(*) FROM events)
-		FROM (SELECT relid FROM pg_partition_tree('events') UNION ALL SELECT relid FROM pg_partition_tree('deliveries')) t`
+	const sql = `SELECT sum(pg_total_relation_size(relid))::bigint, (SELECT sum(cardinality(label_sets))::bigint FROM deliveries)
+		FROM pg_partition_tree('deliveries')`
 	err = query(b.Context(), c, sql, arguments{}, func(v row) error {
 		bytes = float64(v.int8(0)) / float64(v.int8(1))
 		return nil

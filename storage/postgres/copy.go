@@ -2,22 +2,15 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"sync"
-
-	"stormdrain/internal/alert"
-	"stormdrain/storage"
 )
 
-const (
-	copyDeliveries = `COPY deliveries (id, received_at, envelope, truncated_alerts, events, source, request_id) FROM STDIN (FORMAT binary)`
-	copyEvents     = `COPY events (received_at, starts_at, ends_at, delivery, label_set, details, ord, bits) FROM STDIN (FORMAT binary)`
+const copyDeliveries = `COPY deliveries (received_at, id, part, first_event, envelope, truncated_alerts, events, source, request_id,
+	label_sets, details, starts_at, ends_at, bits) FROM STDIN (FORMAT binary)`
 
-	deliveryColumns = 7
-	eventColumns    = 8
-)
+const deliveryColumns = 14
 
 // copyRows streams rows to the server.
 func (t *transaction) copyRows(ctx context.Context, sql string, rows *tuples) error {
@@ -84,46 +77,4 @@ func (t *tuples) stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.row = nil
-}
-
-func (t *transaction) deliveryRows() *tuples {
-	b := t.b
-	events := make([]int32, len(b.Deliveries))
-	for i := range b.Events {
-		events[b.Events[i].Delivery]++
-	}
-	return newTuples(len(b.Deliveries), func(dst []byte, i int) []byte {
-		d := &b.Deliveries[i]
-		dst = binary.BigEndian.AppendUint16(dst, deliveryColumns)
-		dst = appendInt8(dst, alert.DeliveryNumber(t.journal, d.Seq))
-		dst = appendTime(dst, d.ReceivedAt)
-		dst = appendInt8(dst, t.numbers[d.Envelope])
-		dst = appendInt8(dst, int64(d.TruncatedAlerts))
-		dst = appendInt4(dst, events[i])
-		dst = appendText(dst, d.Source)
-		return appendText(dst, d.RequestID)
-	})
-}
-
-func (t *transaction) eventRows() *tuples {
-	b := t.b
-	return newTuples(len(b.Events), func(dst []byte, i int) []byte {
-		e := &b.Events[i]
-		d := &b.Deliveries[e.Delivery]
-		dst = binary.BigEndian.AppendUint16(dst, eventColumns)
-		dst = appendTime(dst, d.ReceivedAt)
-		dst = appendTime(dst, e.StartsAt.Micros)
-		ends := e.EndsAt
-		if ends.IsNone() {
-			ends.Nanos = 0
-			dst = appendNull(dst)
-		} else {
-			dst = appendTime(dst, ends.Micros)
-		}
-		dst = appendInt8(dst, alert.DeliveryNumber(t.journal, d.Seq))
-		dst = appendInt8(dst, t.numbers[e.Labels])
-		dst = appendInt8(dst, t.numbers[e.Details])
-		dst = appendInt4(dst, e.Index)
-		return appendInt4(dst, storage.PackBits(e.Status, e.StartsAt, ends))
-	})
 }

@@ -20,6 +20,7 @@ var errNoPartition = errors.New("a partition has gone")
 const (
 	uniqueViolation = "23505"
 	checkViolation  = "23514"
+	undefinedTable  = "42P01"
 
 	classData       = "22" // data exception: no such date, no such character
 	classIntegrity  = "23" // integrity constraint violation
@@ -47,4 +48,10 @@ func classify(err error) error {
 func isRace(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == uniqueViolation
+}
+
+// isGone reports whether a table that was named is not there any more.
+func isGone(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == undefinedTable
 }

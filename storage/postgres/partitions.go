@@ -91,17 +91,15 @@ func makePartitions(ctx context.Context, c *pgconn.PgConn, days []int64) error {
 		return err
 	}
 	for _, day := range days {
-		for _, table := range [...]string{"deliveries", "events"} {
-			if err := makePartition(ctx, c, table, day); err != nil {
-				return err
-			}
+		if err := makePartition(ctx, c, day); err != nil {
+			return err
 		}
 	}
 	return c.Exec(ctx, `COMMIT`).Close()
 }
 
-func makePartition(ctx context.Context, c *pgconn.PgConn, table string, day int64) error {
-	name := table + "_" + dayName(day)
+func makePartition(ctx context.Context, c *pgconn.PgConn, day int64) error {
+	name := partitionName(day)
 	var a arguments
 	there := false
 	err := query(ctx, c, `SELECT to_regclass(`+a.text(name)+`) IS NOT NULL`, a, func(v row) error {
@@ -111,9 +109,9 @@ func makePartition(ctx context.Context, c *pgconn.PgConn, table string, day int6
 	if err != nil || there {
 		return err
 	}
-	return c.Exec(ctx, fmt.Sprintf(`CREATE TABLE %[1]s (LIKE %[2]s INCLUDING DEFAULTS);
-		ALTER TABLE %[2]s ATTACH PARTITION %[1]s FOR VALUES FROM ('%[3]s') TO ('%[4]s')`,
-		name, table, dayBound(day), dayBound(day+1))).Close()
+	return c.Exec(ctx, fmt.Sprintf(`CREATE TABLE %[1]s (LIKE deliveries INCLUDING DEFAULTS);
+		ALTER TABLE deliveries ATTACH PARTITION %[1]s FOR VALUES FROM ('%[2]s') TO ('%[3]s')`,
+		name, dayBound(day), dayBound(day+1))).Close()
 }
 
 func dayOf(micros int64) int64 {
@@ -125,6 +123,8 @@ func dayOf(micros int64) int64 {
 }
 
 func dayStart(day int64) time.Time { return time.UnixMicro(day * microsPerDay).UTC() }
+
+func partitionName(day int64) string { return "deliveries_" + dayName(day) }
 
 func dayName(day int64) string { return dayStart(day).Format("20060102") }
 

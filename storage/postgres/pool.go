@@ -50,12 +50,13 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 // prepareSession sets what the store relies on, whatever the role's defaults
 // are. They are statements, not startup parameters, for PgBouncer refuses those.
 //
-// The last three are for reading. Each of our statements has an index to go by,
-// but the newest partition has no statistics yet, and a planner that knows
-// nothing of it reads all of it for each page, on several processors.
+// The last four are for reading. Each of our statements has an index to go by,
+// and one that orders has an index in that order unless it says OFFSET 0; but the
+// newest partition has no statistics yet, and a planner that knows nothing of it
+// reads all of it for each page, or sorts it, on several processors.
 func prepareSession(ctx context.Context, c *pgconn.PgConn) error {
 	const settings = `SET timezone = 'UTC'; SET synchronous_commit = on; SET client_encoding = 'UTF8';
-		SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off`
+		SET enable_seqscan = off; SET enable_sort = off; SET max_parallel_workers_per_gather = 0; SET jit = off`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return c.Exec(ctx, settings).Close()

@@ -52,3 +52,15 @@ func TestContract(t *testing.T) {
 	d := newDatabases(t)
 	storagetest.Exercise(t, func(t *testing.T) storage.Store { return d.open(t) })
 }
+
+// TestContractThroughTheIndex leaves all but the newest two rows of a window to
+// the index by label set.
+func TestContractThroughTheIndex(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	storagetest.Exercise(t, func(t *testing.T) storage.Store {
+		s := d.open(t)
+		s.probeParts = 2
+		return s
+	})
+}

@@ -43,6 +43,27 @@ func (r row) json(i int) []byte {
 	return storage.UnescapeJSON(append([]byte(nil), r[i]...))
 }
 
+// array appends the elements of a one-dimensional array to dst, those that are
+// null as nil; a null array has none.
+func (r row) array(i int, dst [][]byte) [][]byte {
+	b := r[i]
+	if len(b) < arrayHead {
+		return dst // null or empty
+	}
+	n := binary.BigEndian.Uint32(b[12:])
+	b = b[arrayHead:]
+	for range n {
+		var element []byte
+		size := int32(binary.BigEndian.Uint32(b))
+		b = b[4:]
+		if size >= 0 {
+			element, b = b[:size], b[size:]
+		}
+		dst = append(dst, element)
+	}
+	return dst
+}
+
 // allBinary asks for every parameter or column in binary format.
 func allBinary() []int16 { return []int16{1} }
 

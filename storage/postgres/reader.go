@@ -11,7 +11,10 @@ import (
 // reader is a storage.Backend: each method is one statement on a connection
 // that goes back to the pool before it returns. Statements are planned for
 // their values each time: which partitions and which index depends on them.
-type reader struct{ pool *pool }
+type reader struct {
+	pool       *pool
+	probeParts int // see the constant
+}
 
 var _ storage.Backend = reader{}
 
@@ -42,6 +45,11 @@ func (r reader) Candidates(ctx context.Context, n storage.Narrowing, after int64
 	}
 	if len(n.Equal) > 0 {
 		sql += ` AND labels @> ` + a.pairs(unique(n.Equal))
+	}
+	if n.Fingerprint != nil || len(n.Equal) > 0 {
+		// OFFSET 0 keeps the order from leading through the primary key, past
+		// everything that the other indexes leave out.
+		sql = `SELECT * FROM (` + sql + ` OFFSET 0) l`
 	}
 	sql += ` ORDER BY id LIMIT ` + strconv.Itoa(limit)
 	err = r.query(ctx, sql, a, func(v row) error {
@@ -78,7 +86,7 @@ func (r reader) DeliveriesBefore(ctx context.Context, w storage.DeliveryWindow) 
 	var a arguments
 	until := a.time(w.Until.ReceivedAt)
 	sql := `SELECT ` + deliveryFields + ` FROM deliveries d WHERE d.received_at >= ` + a.time(w.From) +
-		` AND d.received_at <= ` + until + ` AND (d.received_at, d.id) <= (` + until + `, ` + a.int8(w.Until.Number) + `)`
+		` AND d.received_at <= ` + until + ` AND (d.received_at, d.id) <= (` + until + `, ` + a.int8(w.Until.Number) + `) AND d.part = 0`
 	if w.Source != nil {
 		sql += ` AND d.source = ` + a.text(*w.Source)
 	}
@@ -95,42 +103,6 @@ func (r reader) DeliveriesBefore(ctx context.Context, w storage.DeliveryWindow) 
 	return page, err
 }
 
-func (r reader) EventsBefore(ctx context.Context, w storage.EventWindow, dst []storage.EventRow) ([]storage.EventRow, error) {
-	var a arguments
-	sql := `SELECT received_at, starts_at, ends_at, delivery, label_set, details, ord, bits FROM events
-		WHERE received_at >= ` + a.time(w.From) + ` AND received_at <= ` + a.time(w.To)
-	if c := w.Before; c != nil {
-		sql += ` AND (received_at, delivery, ord) < (` + a.time(c.ReceivedAt) + `, ` + a.int8(c.Delivery) + `, ` + a.int8(int64(c.Index)) + `)`
-	}
-	if len(w.LabelSets) > 0 {
-		sql += ` AND label_set = ANY (` + a.int8s(w.LabelSets) + `)`
-	}
-	if len(w.Deliveries) > 0 {
-		sql += ` AND delivery = ANY (` + a.int8s(w.Deliveries) + `)`
-	}
-	if w.Status != nil {
-		sql += ` AND bits & 1 = ` + a.int8(int64(*w.Status))
-	}
-	sql += ` ORDER BY received_at DESC, delivery DESC, ord DESC LIMIT ` + strconv.Itoa(w.Limit)
-	err := r.query(ctx, sql, a, func(v row) error {
-		dst = append(dst, eventRow(v))
-		return nil
-	})
-	return dst, err
-}
-
-func eventRow(v row) storage.EventRow {
-	status, startNanos, endNanos := storage.UnpackBits(v.int4(7))
-	e := storage.EventRow{
-		ReceivedAt: v.time(0), Delivery: v.int8(3), LabelSet: v.int8(4), Details: v.int8(5), Index: v.int4(6), Status: status,
-		StartsAt: alert.Time{Micros: v.time(1), Nanos: startNanos}, EndsAt: alert.NoTime,
-	}
-	if !v.null(2) {
-		e.EndsAt = alert.Time{Micros: v.time(2), Nanos: endNanos}
-	}
-	return e
-}
-
 func (r reader) Deliveries(ctx context.Context, keys []storage.DeliveryKey) (map[storage.DeliveryKey]storage.DeliveryRow, error) {
 	times, numbers := newArray(oidTimestamptz, len(keys)), newArray(oidInt8, len(keys))
 	for _, k := range keys {
@@ -141,7 +113,7 @@ func (r reader) Deliveries(ctx context.Context, keys []storage.DeliveryKey) (map
 	// OFFSET 0 keeps the planner from turning this into a join that reads whole
 	// partitions: a key at a time, through the index.
 	sql := `SELECT d.* FROM unnest(` + a.array(oidTimestamptzArray, times) + `, ` + a.array(oidInt8Array, numbers) + `) AS k (t, n)
-		CROSS JOIN LATERAL (SELECT ` + deliveryFields + ` FROM deliveries d WHERE d.received_at = k.t AND d.id = k.n OFFSET 0) d`
+		CROSS JOIN LATERAL (SELECT ` + deliveryFields + ` FROM deliveries d WHERE d.received_at = k.t AND d.id = k.n AND d.part = 0 OFFSET 0) d`
 	found := make(map[storage.DeliveryKey]storage.DeliveryRow, len(keys))
 	err := r.query(ctx, sql, a, func(v row) error {
 		d := deliveryRow(v)

@@ -201,36 +201,3 @@ func TestDays(t *testing.T) {
 	f(storage.LastTime, "99991231", "9999-12-31 00:00:00+00")
 	f(storage.LastTime+1, "100000101", "10000-01-01 00:00:00+00")
 }
-
-// TestSummaries writes enough for the index on time to be brought up to date,
-// and asks how much of the table a microsecond of it still reads.
-func TestSummaries(t *testing.T) {
-	t.Parallel()
-	s := newDatabases(t).open(t)
-	s.mustPosition(t)
-	d := delivery(1)
-	d.Alerts = make([]storagetest.Alert, summarizeEvery)
-	for i := range d.Alerts {
-		d.Alerts[i].Index = int32(i)
-	}
-	if err := s.Write(t.Context(), storagetest.Batch(journal, 0, d)); err != nil {
-		t.Fatal(err)
-	}
-	const sql = `EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) SELECT FROM events WHERE received_at = '2026-05-28 12:00:00+00'`
-	c, release, err := s.pool.acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
-	results, err := c.Exec(t.Context(), sql).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var plan strings.Builder
-	for _, row := range results[len(results)-1].Rows {
-		fmt.Fprintf(&plan, "%s\n", row[0])
-	}
-	if p := plan.String(); !strings.Contains(p, "Bitmap Index Scan") || strings.Contains(p, "Rows Removed") {
-		t.Errorf("rows of another time are read:\n%s", p)
-	}
-}

@@ -47,9 +47,6 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 		return err
 	}
 	s.numbers.add(b.Entries, t.numbers, t.unknown)
-	if day, due := s.summaries.due(b); due {
-		summarize(ctx, c, day)
-	}
 	return nil
 }
 
@@ -107,20 +104,11 @@ func (t *transaction) fill(ctx context.Context) error {
 	}
 	if len(t.b.Deliveries) > 0 {
 		if err := t.copyRows(ctx, copyDeliveries, t.deliveryRows()); err != nil {
-			return t.describe(err, "deliveries")
-		}
-	}
-	if len(t.b.Events) > 0 {
-		if err := t.copyRows(ctx, copyEvents, t.eventRows()); err != nil {
-			return t.describe(err, "events")
+			return fmt.Errorf("copy %d deliveries with %d events, positions %d to %d: %w",
+				len(t.b.Deliveries), len(t.b.Events), t.b.From, t.b.To, err)
 		}
 	}
 	return nil
-}
-
-func (t *transaction) describe(err error, table string) error {
-	return fmt.Errorf("copy %d deliveries with %d events, positions %d to %d, into %s: %w",
-		len(t.b.Deliveries), len(t.b.Events), t.b.From, t.b.To, table, err)
 }
 
 // begin opens the transaction, moves the position and looks the unknown entries

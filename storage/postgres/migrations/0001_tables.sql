@@ -36,41 +36,39 @@ CREATE TABLE envelopes (
     extra        json
 );
 
+-- A delivery with its events, which are arrays: element n of each belongs to the
+-- event with index first_event + n - 1. A row holds up to 32 events, so that it
+-- stays in its page; a delivery of more has several rows, its parts, and a new
+-- part begins where elements of the array that was sent are missing.
+-- Partitions are UTC days.
 CREATE TABLE deliveries (
-    id               bigint      NOT NULL, -- number of the journal << 48 | position in it
-    received_at      timestamptz NOT NULL,
-    envelope         bigint      NOT NULL,
-    truncated_alerts bigint      NOT NULL,
-    events           int         NOT NULL, -- how many: readers size their pages by it
-    source           text        NOT NULL,
-    request_id       text        NOT NULL,
-    PRIMARY KEY (received_at, id)          -- the order of reading
+    received_at      timestamptz   NOT NULL,
+    id               bigint        NOT NULL, -- number of the journal << 48 | position in it
+    part             int           NOT NULL, -- from 0
+    first_event      int           NOT NULL,
+    envelope         bigint        NOT NULL,
+    truncated_alerts bigint        NOT NULL,
+    events           int           NOT NULL, -- of all parts: readers size their pages by it
+    source           text          NOT NULL,
+    request_id       text          NOT NULL,
+    label_sets       bigint[]      NOT NULL,
+    details          bigint[]      NOT NULL,
+    starts_at        timestamptz[] NOT NULL,
+    ends_at          timestamptz[],          -- null: all are open
+    bits             int[],                  -- bit 0: resolved; 1-10 and 11-20: nanoseconds of starts_at and ends_at; null: all 0
+    PRIMARY KEY (received_at, id, part)      -- the order of reading
 ) PARTITION BY RANGE (received_at);
-
--- Eight columns, so that the bitmap of nulls costs nothing, and no row is
--- padded. Partitions are UTC days.
-CREATE TABLE events (
-    received_at timestamptz NOT NULL,
-    starts_at   timestamptz NOT NULL,
-    ends_at     timestamptz,
-    delivery    bigint      NOT NULL,
-    label_set   bigint      NOT NULL,
-    details     bigint      NOT NULL,
-    ord         int         NOT NULL,      -- index in the array that was sent
-    bits        int         NOT NULL       -- bit 0: resolved; 1-10 and 11-20: nanoseconds of starts_at and ends_at
-) PARTITION BY RANGE (received_at);
-CREATE INDEX events_received_at ON events USING brin (received_at) WITH (pages_per_range = 32, autosummarize = on);
--- Not (label_set, received_at): each key of that is another, so it takes 45
--- bytes an event where this one, with equal keys in one list, takes 9. The time
--- is left to the partition and to BRIN, whose bitmap is ANDed with this one's.
-CREATE INDEX events_label_set ON events (label_set);
+-- New rows wait in a list that is merged into the index when it has this many
+-- KiB: sorted, so that a storm touches each of its pages once a merge and not
+-- once a row. Readers read the list as well.
+CREATE INDEX deliveries_label_sets ON deliveries USING gin (label_sets) WITH (gin_pending_list_limit = 4096);
 
 CREATE VIEW alert_events AS
-SELECT (e.delivery >> 48) || '-' || (e.delivery & 281474976710655) || '-' || e.ord AS id,
-       e.received_at,
+SELECT (d.id >> 48) || '-' || (d.id & 281474976710655) || '-' || (d.first_event + e.n - 1) AS id,
+       d.received_at,
        d.source,
        v.receiver,
-       CASE e.bits & 1 WHEN 0 THEN 'firing' ELSE 'resolved' END AS status,
+       CASE coalesce(e.bits, 0) & 1 WHEN 0 THEN 'firing' ELSE 'resolved' END AS status,
        l.alertname,
        l.severity,
        lpad(to_hex(l.fingerprint), 16, '0') AS fingerprint,
@@ -86,10 +84,11 @@ SELECT (e.delivery >> 48) || '-' || (e.delivery & 281474976710655) || '-' || e.o
        d.truncated_alerts,
        t.extra,
        v.extra AS delivery_extra,
-       e.delivery,
-       e.ord
-FROM events e
-JOIN deliveries d ON d.received_at = e.received_at AND d.id = e.delivery
+       d.id AS delivery,
+       (d.first_event + e.n - 1)::int AS ord
+FROM deliveries d
+CROSS JOIN LATERAL unnest(d.label_sets, d.details, d.starts_at, d.ends_at, d.bits)
+    WITH ORDINALITY AS e (label_set, details, starts_at, ends_at, bits, n)
 JOIN label_sets l ON l.id = e.label_set
 JOIN details t ON t.id = e.details
 JOIN envelopes v ON v.id = d.envelope;
