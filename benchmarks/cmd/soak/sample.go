@@ -56,7 +56,7 @@ func measures() []measure {
 		bytes("heap in use", 3, .05, func(s *sample) float64 { return float64(s.heap.InUse) }),
 		bytes("resident memory", 8, .05, func(s *sample) float64 { return float64(s.resident) }),
 		count("journal segments", 1, .1, func(s *sample) float64 { return float64(s.segments) }),
-		bytes("journal", 1, .1, metric("stormdrain_journal_bytes")),
+		bytes("journal", 2, .1, metric("stormdrain_journal_bytes")),
 		count("backlog deliveries", 100, .1, metric("stormdrain_journal_backlog_deliveries")),
 		bytes("backlog", .5, .1, metric("stormdrain_journal_backlog_bytes")),
 		count("intern entries", 100, .02, metric("stormdrain_intern_entries")),
