@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint bench micro profile crash e2e deps clean
+.PHONY: help run build test race fuzz lint bench growth soak micro profile crash e2e deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +16,8 @@ run: build ## build and start on port 9567, storing below ./data (flags in ARGS=
 build: ## build bin/stormdrain, a static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/stormdrain .
 
-test: ## everything a change has to pass, with what it needs installed (FUZZTIME=60s ROUNDS=25)
-	@FUZZTIME='$(FUZZTIME)' ROUNDS='$(ROUNDS)' scripts/test.sh
+test: ## everything a change has to pass, with what it needs installed (FUZZTIME=60s ROUNDS=25 SOAK=2m)
+	@FUZZTIME='$(FUZZTIME)' ROUNDS='$(ROUNDS)' SOAK='$(SOAK)' scripts/test.sh
 
 race: deps ## the unit tests with the race detector
 	go test -race $$(go list ./... | grep -v '/internal/e2e$$')
@@ -32,6 +32,13 @@ lint: ## gofmt, go vet and staticcheck
 
 bench: deps ## side by side with the ceiling and the reference, some 20 minutes on a quiet machine (ARGS=-quick: a minute or two)
 	go run ./benchmarks/cmd/bench -out benchmarks/results $(ARGS)
+
+growth: deps ## what an alert costs as the stores grow to 50 and 10 million events, queries, a backlog of 8 GiB: over an hour (ARGS=-quick)
+	go run ./benchmarks/cmd/growth -out benchmarks/results $(ARGS)
+
+STORE ?= postgres,sqlite
+soak: deps ## a mixed load for half an hour: does anything grow? (T=30m RATE=200 STORE=postgres or sqlite, both by default)
+	go run ./benchmarks/cmd/soak -duration $(or $(T),30m) -rate $(or $(RATE),200) -store $(STORE) -out benchmarks/results $(ARGS)
 
 micro: ## the benchmarks of single parts (BENCH=regular expression, BENCHTIME=1s)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime '$(or $(BENCHTIME),1s)' -benchmem ./...

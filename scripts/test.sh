@@ -2,7 +2,8 @@
 # All that a change has to pass, in stages, each with its time. Stops at the
 # first stage that fails. FUZZTIME is the time of each fuzz target of the
 # decoder, OTHERS that of the other targets, ROUNDS the number of kills in each
-# crash test.
+# crash test, SOAK how long a load must leave goroutines, descriptors and memory
+# as they are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -59,5 +60,6 @@ stage unit unit
 stage plain plain
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
 stage crash env ROUNDS="$rounds" "$work/stage" -log crash -timeout=20m -run '^TestCrash' ./internal/e2e
+stage soak go run ./benchmarks/cmd/soak -duration "${SOAK:-2m}"
 stage fuzz env FUZZTIME="$fuzztime" OTHERS="${OTHERS:-15s}" STAGE="$work/stage" scripts/fuzz.sh
 echo "== all: $SECONDS s"

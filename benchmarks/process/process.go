@@ -67,3 +67,16 @@ func (p *Process) Stop(limit time.Duration) error {
 	}
 	return nil
 }
+
+// Kill ends the server as a crash would and waits until it is gone. Stop then
+// says how it ended.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // gone already is as good
+	<-p.exited
+}
+
+// Exited is closed when the server is gone.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Tail returns the last lines of its log.
+func (p *Process) Tail() string { return p.log.tail() }

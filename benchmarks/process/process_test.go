@@ -54,6 +54,37 @@ func TestOwnUsage(t *testing.T) {
 	}
 }
 
+func TestDescriptors(t *testing.T) {
+	// Not parallel: other tests open files, too.
+	before, err := Descriptors(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if after, err := Descriptors(os.Getpid()); err != nil || after != before+1 {
+		t.Errorf("%d, %v; before another file %d", after, err, before)
+	}
+}
+
+func TestKill(t *testing.T) {
+	t.Parallel()
+	p, err := Start("shell", "/bin/sh", "-c", "trap '' TERM; echo up >&2; read forever")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		p.Kill()
+	}
+	<-p.Exited()
+	if err := p.Stop(time.Minute); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("Stop: %v", err)
+	}
+}
+
 func TestAddressAndStop(t *testing.T) {
 	t.Parallel()
 	const script = `trap 'exit 0' TERM; echo starting >&2; printf '{"message":"listening",' >&2; printf '"address":"127.0.0.1:7"}\n' >&2; while :; do sleep 1 & wait $!; done`

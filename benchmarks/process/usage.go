@@ -120,6 +120,17 @@ func parseStatus(text string) (m Memory, err error) {
 	return m, nil
 }
 
+// Descriptors returns how many files, sockets and the like a process has open.
+func Descriptors(pid int) (int, error) {
+	dir, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	return len(names), err
+}
+
 // WatchResident reads the resident memory ten times a second until stop is
 // called, which returns what was read, in order.
 func WatchResident(pid int) (stop func() []int64) {

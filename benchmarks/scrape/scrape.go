@@ -20,6 +20,9 @@ type Metrics map[string]float64
 // does, so that one reader does for all.
 var programs = []string{"stormdrain_", "reference_"}
 
+// limit is how long one answer may take.
+const limit = 30 * time.Second
+
 // Scraper asks one server and counts how often.
 type Scraper struct {
 	base   string
@@ -29,7 +32,7 @@ type Scraper struct {
 
 // New returns a Scraper of the server at host:port. It has to be closed.
 func New(address string) *Scraper {
-	return &Scraper{base: "http://" + address, client: http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}}
+	return &Scraper{base: "http://" + address, client: http.Client{Timeout: limit, Transport: &http.Transport{}}}
 }
 
 // Close closes the connection.
@@ -66,7 +69,13 @@ func (s *Scraper) get(ctx context.Context, path string, read func(io.Reader) err
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("GET %s: %s", path, answer.Status)
 	}
-	return read(answer.Body)
+	err = read(answer.Body)
+	// Only a body that was read to its end gives the connection back.
+	_, rest := io.Copy(io.Discard, answer.Body)
+	if err != nil {
+		return fmt.Errorf("GET %s: %w", path, err)
+	}
+	return rest
 }
 
 // Parse reads the Prometheus text format: a series, a blank, a value.
@@ -135,6 +144,23 @@ func (m Metrics) Quarantined() int64 {
 	return m.Sum("alerts_quarantined_total") + m.Sum("bodies_quarantined_total")
 }
 
+// Owed is how many alerts are acknowledged and neither stored nor in quarantine.
+// What an earlier process has left counts when it is stored.
+func (m Metrics) Owed() int64 {
+	return m.Received() + m.Sum("alerts_replayed_total") - m.Stored() - m.Sum("alerts_quarantined_total")
+}
+
+// Backlog is what the journal holds and the store does not.
+func (m Metrics) Backlog() (deliveries, bytes int64) {
+	return m.Sum("journal_backlog_deliveries"), m.Sum("journal_backlog_bytes")
+}
+
+// Settled reports that nothing acknowledged is on its way to the store.
+func (m Metrics) Settled() bool {
+	deliveries, _ := m.Backlog()
+	return m.Owed() == 0 && deliveries == 0
+}
+
 // Webhooks counts answers to webhooks; labels narrow it.
 func (m Metrics) Webhooks(labels ...string) int64 {
 	return m.Sum("http_requests_total", append(labels, `handler="webhook"`)...)
@@ -143,6 +169,5 @@ func (m Metrics) Webhooks(labels ...string) int64 {
 // AtRest reports that nothing is being answered, but for the question itself,
 // and that nothing acknowledged is still on its way to the store.
 func (m Metrics) AtRest() bool {
-	return m.Sum("http_requests_in_flight") <= 1 &&
-		m.Received()+m.Sum("alerts_replayed_total")-m.Stored()-m.Sum("alerts_quarantined_total") == 0
+	return m.Sum("http_requests_in_flight") <= 1 && m.Owed() == 0
 }

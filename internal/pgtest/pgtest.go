@@ -103,14 +103,21 @@ func (c *Cluster) CreateDatabase(name string) string {
 // until it is gone. Stopping a stopped server does nothing.
 func (c *Cluster) Stop() {
 	c.tb.Helper()
+	if err := c.stop(); err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
+func (c *Cluster) stop() error {
 	if c.server == nil {
-		return
+		return nil
 	}
 	if err := c.server.signal(syscall.SIGINT); err != nil {
-		c.tb.Fatalf("stop PostgreSQL: %v", err)
+		return fmt.Errorf("stop PostgreSQL: %w", err)
 	}
 	c.server.wait()
 	c.server = nil
+	return nil
 }
 
 // Kill9 kills every process of the server and waits until they are gone.

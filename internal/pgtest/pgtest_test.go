@@ -86,6 +86,22 @@ func TestPrivate(t *testing.T) {
 	if len(children(p.PID())) == 0 {
 		t.Errorf("process %d has no children", p.PID())
 	}
+	for range 2 {
+		if err := p.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := query(t, p.cluster, "mine", "SELECT 1"); err == nil {
+		t.Errorf("a stopped server answers %q", out)
+	}
+	for range 2 {
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := query(t, p.cluster, "mine", "SELECT current_database()"); err != nil || got != "mine" {
+		t.Errorf("after a stop and a start: %q, %v", got, err)
+	}
 	p.Close()
 	p.Close()
 	if _, err := os.Stat(p.cluster.dir); !os.IsNotExist(err) {

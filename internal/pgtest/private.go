@@ -28,7 +28,21 @@ func (p *Private) CreateDatabase(name string) (url string, err error) {
 	return p.cluster.URL(name), nil
 }
 
+// Stop shuts the server down in order, breaking its connections, and waits until
+// it is gone. Stopping a stopped server does nothing.
+func (p *Private) Stop() error { return p.cluster.stop() }
+
+// Start starts a stopped server again, on the same data, and waits until it
+// accepts connections.
+func (p *Private) Start() error {
+	if p.cluster.server != nil {
+		return nil
+	}
+	return p.cluster.launch()
+}
+
 // PID is the number of the server's first process, whose children do the work.
+// There is none while it is stopped.
 func (p *Private) PID() int { return p.cluster.server.pid }
 
 // Close kills the server, waits until its processes are gone, and removes the
