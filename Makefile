@@ -36,10 +36,8 @@ bench: deps ## side by side with the ceiling, about 12 minutes on a quiet machin
 micro: ## the benchmarks of single parts (BENCH=regular expression, BENCHTIME=1s)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime '$(or $(BENCHTIME),1s)' -benchmem ./...
 
-profile: ## where a benchmark spends its time (PKG=./pipeline BENCH=regular expression)
-	@mkdir -p bin
-	go test -run '^$$' -bench '$(or $(BENCH),.)' -cpuprofile bin/cpu.prof -o bin/profile.test $(or $(PKG),./pipeline)
-	go tool pprof -top -nodecount=25 bin/profile.test bin/cpu.prof
+profile: $(if $(URL),,deps) ## profiles of a storm, to ./profiles (MODE=cpu|heap|allocs|goroutine|mutex|block|trace|all T=30s STORE=sqlite|postgres RATE= URL=)
+	go run ./benchmarks/cmd/profile -mode '$(or $(MODE),cpu)' -time '$(or $(T),30s)' -store '$(or $(STORE),sqlite)' -rate '$(or $(RATE),0)' -url '$(URL)'
 
 crash: deps ## kill -9 of the program and of PostgreSQL under load (ROUNDS=200, SEED=, RACE=1)
 	@ROUNDS='$(or $(ROUNDS),200)' go run ./scripts/stage -log crash -count=1 -timeout=4h -run '^TestCrash' ./internal/e2e
@@ -51,5 +49,5 @@ deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertman
 	@scripts/deps.sh
 
 clean: ## remove what was built
-	rm -rf bin dist stormdrain
+	rm -rf bin dist profiles stormdrain
 	go clean
