@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint bench micro profile crash e2e deps clean
+.PHONY: help run build test race fuzz lint bench micro profile pgo pgo-gain crash e2e deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ micro: ## the benchmarks of single parts (BENCH=regular expression, BENCHTIME=1s
 
 profile: $(if $(URL),,deps) ## profiles of a storm, to ./profiles (MODE=cpu|heap|allocs|goroutine|mutex|block|trace|all T=30s STORE=sqlite|postgres RATE= URL=)
 	go run ./benchmarks/cmd/profile -mode '$(or $(MODE),cpu)' -time '$(or $(T),30s)' -store '$(or $(STORE),sqlite)' -rate '$(or $(RATE),0)' -url '$(URL)'
+
+pgo: deps ## record default.pgo, by which go build optimizes: the CPU of a storm, each store as long (T=30s)
+	go run ./benchmarks/cmd/profile -pgo default.pgo -time '$(or $(T),30s)'
+
+pgo-gain: ## what default.pgo is worth: benchmarks without and with it, by benchstat (PKG= BENCH= COUNT=10 BENCHTIME=0.5s)
+	@PGO='$(PGO)' PKG='$(PKG)' BENCH='$(BENCH)' COUNT='$(COUNT)' BENCHTIME='$(BENCHTIME)' scripts/pgo-gain.sh
 
 crash: deps ## kill -9 of the program and of PostgreSQL under load (ROUNDS=200, SEED=, RACE=1)
 	@ROUNDS='$(or $(ROUNDS),200)' go run ./scripts/stage -log crash -count=1 -timeout=4h -run '^TestCrash' ./internal/e2e
