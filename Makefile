@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint bench micro profile pgo pgo-gain crash e2e deps clean
+.PHONY: help run build test race fuzz lint bench micro k6 profile pgo pgo-gain crash e2e deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ bench: deps ## side by side with the ceiling, about 12 minutes on a quiet machin
 
 micro: ## the benchmarks of single parts (BENCH=regular expression, BENCHTIME=1s)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime '$(or $(BENCHTIME),1s)' -benchmem ./...
+
+k6: $(if $(TARGET),,deps) ## an open loop by k6, built once (SCENARIO=steady|spike|stress|soak|all RATE= DURATION= STORE=sqlite|postgres TARGET= QUICK=1)
+	go run ./benchmarks/cmd/k6 -scenario '$(or $(SCENARIO),steady)' -rate '$(or $(RATE),0)' -duration '$(or $(DURATION),0s)' \
+		-store '$(or $(STORE),sqlite)' -target '$(TARGET)' $(if $(QUICK),-quick)
 
 profile: $(if $(URL),,deps) ## profiles of a storm, to ./profiles (MODE=cpu|heap|allocs|goroutine|mutex|block|trace|all T=30s STORE=sqlite|postgres RATE= URL=)
 	go run ./benchmarks/cmd/profile -mode '$(or $(MODE),cpu)' -time '$(or $(T),30s)' -store '$(or $(STORE),sqlite)' -rate '$(or $(RATE),0)' -url '$(URL)'

@@ -51,12 +51,16 @@ plain() {
 	checked plain -timeout=10m $packages
 }
 
+# k6_scenarios are in a module of their own, for the sake of its dependencies.
+k6_scenarios() { (cd benchmarks/k6/check && go vet . && checked k6 -timeout=2m .); }
+
 stage deps scripts/deps.sh
 stage style style
 go build -o "$work/stage" ./scripts/stage
 stage imports checked imports ./internal/house
 stage unit unit
 stage plain plain
+stage k6 k6_scenarios
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
 stage crash env ROUNDS="$rounds" "$work/stage" -log crash -timeout=20m -run '^TestCrash' ./internal/e2e
 stage fuzz env FUZZTIME="$fuzztime" OTHERS="${OTHERS:-15s}" STAGE="$work/stage" scripts/fuzz.sh
