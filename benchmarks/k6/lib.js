@@ -42,12 +42,13 @@ export const common = {
 };
 
 // arrivals are what the two executors with a rate of arrivals want: VUs for
-// answers of 10 ms, and five times as many before arrivals are dropped.
+// answers of 20 ms are there from the start, as to make one takes longer than the
+// next arrival waits; with answers of 50 ms arrivals are dropped.
 export function arrivals(executor, most, rest) {
   return {
     executor,
     timeUnit: '1s',
-    preAllocatedVUs: Math.max(10, Math.ceil(most / 100)),
+    preAllocatedVUs: Math.max(20, Math.ceil(most / 50)),
     maxVUs: Math.max(50, Math.ceil(most / 20)),
     gracefulStop: '10s',
     ...rest,
