@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint bench growth soak micro profile crash e2e deps clean
+.PHONY: help run build test race fuzz lint bench growth soak micro k6 profile pgo pgo-gain crash e2e deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,10 +43,18 @@ soak: deps ## a mixed load for half an hour: does anything grow? (T=30m RATE=200
 micro: ## the benchmarks of single parts (BENCH=regular expression, BENCHTIME=1s)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime '$(or $(BENCHTIME),1s)' -benchmem ./...
 
-profile: ## where a benchmark spends its time (PKG=./pipeline BENCH=regular expression)
-	@mkdir -p bin
-	go test -run '^$$' -bench '$(or $(BENCH),.)' -cpuprofile bin/cpu.prof -o bin/profile.test $(or $(PKG),./pipeline)
-	go tool pprof -top -nodecount=25 bin/profile.test bin/cpu.prof
+k6: $(if $(TARGET),,deps) ## an open loop by k6, built once (SCENARIO=steady|spike|stress|soak|all RATE= DURATION= STORE=sqlite|postgres TARGET= QUICK=1)
+	go run ./benchmarks/cmd/k6 -scenario '$(or $(SCENARIO),steady)' -rate '$(or $(RATE),0)' -duration '$(or $(DURATION),0s)' \
+		-store '$(or $(STORE),sqlite)' -target '$(TARGET)' $(if $(QUICK),-quick)
+
+profile: $(if $(URL),,deps) ## profiles of a storm, to ./profiles (MODE=cpu|heap|allocs|goroutine|mutex|block|trace|all T=30s STORE=sqlite|postgres RATE= URL=)
+	go run ./benchmarks/cmd/profile -mode '$(or $(MODE),cpu)' -time '$(or $(T),30s)' -store '$(or $(STORE),sqlite)' -rate '$(or $(RATE),0)' -url '$(URL)'
+
+pgo: deps ## record default.pgo, by which go build optimizes: the CPU of a storm, each store as long (T=30s)
+	go run ./benchmarks/cmd/profile -pgo default.pgo -time '$(or $(T),30s)'
+
+pgo-gain: ## what default.pgo is worth: benchmarks without and with it, by benchstat (PKG= BENCH= COUNT=10 BENCHTIME=0.5s)
+	@PGO='$(PGO)' PKG='$(PKG)' BENCH='$(BENCH)' COUNT='$(COUNT)' BENCHTIME='$(BENCHTIME)' scripts/pgo-gain.sh
 
 crash: deps ## kill -9 of the program and of PostgreSQL under load (ROUNDS=200, SEED=, RACE=1)
 	@ROUNDS='$(or $(ROUNDS),200)' go run ./scripts/stage -log crash -count=1 -timeout=4h -run '^TestCrash' ./internal/e2e
@@ -58,5 +66,5 @@ deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertman
 	@scripts/deps.sh
 
 clean: ## remove what was built
-	rm -rf bin dist stormdrain
+	rm -rf bin dist profiles stormdrain
 	go clean

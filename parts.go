@@ -160,6 +160,7 @@ func tuningConfig(cfg *config.Config) tuning.Config {
 	return tuning.Config{
 		GOMAXPROCS: cfg.Tuning.GOMAXPROCS, GOGC: cfg.Tuning.GOGC,
 		MemoryLimit: cfg.Tuning.MemoryLimit, NoFile: cfg.Tuning.NoFile,
+		Profiles: cfg.Debug.Pprof,
 	}
 }
 

@@ -458,3 +458,15 @@ func TestServerTakesWhatGaveWay(t *testing.T) {
 		}
 	}
 }
+
+// Without the rates the profiles of waits and locks would be served, and empty.
+func TestPprofBringsItsRates(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{false, true} {
+		var cfg config.Config
+		cfg.Debug.Pprof = on
+		if tuned, served := tuningConfig(&cfg).Profiles, serverConfig(&cfg).Pprof; tuned != on || served != on {
+			t.Errorf("debug.pprof is %v: recorded %v, served %v", on, tuned, served)
+		}
+	}
+}

@@ -52,12 +52,17 @@ plain() {
 	checked plain -timeout=10m $packages
 }
 
+# k6_scenarios are in a module of their own, for the sake of its dependencies. go
+# test does not see that a script outside of it has changed, hence -count.
+k6_scenarios() { (cd benchmarks/k6/check && go vet . && checked k6 -count=1 -timeout=2m .); }
+
 stage deps scripts/deps.sh
 stage style style
 go build -o "$work/stage" ./scripts/stage
 stage imports checked imports ./internal/house
 stage unit unit
 stage plain plain
+stage k6 k6_scenarios
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
 stage crash env ROUNDS="$rounds" "$work/stage" -log crash -timeout=20m -run '^TestCrash' ./internal/e2e
 stage soak go run ./benchmarks/cmd/soak -duration "${SOAK:-2m}"

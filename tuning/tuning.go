@@ -22,11 +22,12 @@ type Config struct {
 	GOGC        int   // percent; 0: Go's default, or $GOGC; -1: off
 	MemoryLimit int64 // bytes; 0: $GOMEMLIMIT, or 80 % of the tightest limit
 	NoFile      int   // open files; 0: the hard limit. More than that is tried, and what was got is reported
+	Profiles    bool  // record waits and contended locks, for whoever asks for their profiles
 }
 
 // Setting is one decision, for the log.
 type Setting struct {
-	Name   string // "gomaxprocs", "gogc", "memory_limit", "nofile"
+	Name   string // "gomaxprocs", "gogc", "memory_limit", "nofile", "mutex_profile", "block_profile"
 	Value  string
 	Source string // what it follows from, or why it is not as wished
 }
@@ -36,12 +37,12 @@ type Setting struct {
 // runs untuned is better than one that does not run.
 func Apply(cfg Config) []Setting {
 	limits := Detect(os.DirFS("/"))
-	return []Setting{
+	return append([]Setting{
 		applyProcs(chooseProcs(cfg, limits, runtime.NumCPU(), runtime.GOMAXPROCS(0))),
 		applyGOGC(cfg),
 		applyMemory(chooseMemory(cfg, limits, os.Getenv("GOMEMLIMIT"))),
 		applyNoFile(cfg),
-	}
+	}, applyProfiles(cfg)...)
 }
 
 // Limits is what the machine and the cgroups allow. Zero: no limit is known.

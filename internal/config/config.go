@@ -129,7 +129,7 @@ type Shutdown struct {
 
 // Debug is off by default.
 type Debug struct {
-	Pprof bool `key:"pprof" default:"false" help:"Serve /debug/pprof."`
+	Pprof bool `key:"pprof" default:"false" help:"Serve /debug/pprof, and record waits and contended locks for it."`
 }
 
 // Log is what is written to standard error.
