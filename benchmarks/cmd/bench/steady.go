@@ -32,7 +32,8 @@ func (b *bench) steadyRound(ctx context.Context, r *report.Report, round int) er
 }
 
 func (b *bench) steadyRun(ctx context.Context, i *instance, s *report.Steady) error {
-	cfg := load.Config{Address: i.address, Path: path, Rate: b.opts.rate, Duration: b.opts.warmup, Connections: b.opts.connections}
+	cfg := load.DefaultConfig("warm")
+	cfg.Address, cfg.Path, cfg.Rate, cfg.Duration, cfg.Connections = i.address, path, b.opts.rate, b.opts.warmup, b.opts.connections
 	warm, err := load.Run(ctx, cfg)
 	if err != nil {
 		return err
@@ -40,7 +41,7 @@ func (b *bench) steadyRun(ctx context.Context, i *instance, s *report.Steady) er
 	if err := b.warmed(ctx, i, warm.Failures()); err != nil {
 		return err
 	}
-	cfg.Number, cfg.Duration = 1, b.opts.steady
+	cfg.Script.Run, cfg.Duration = "steady", b.opts.steady
 	s.Server, s.Invalid, err = b.observed(ctx, i, func() (time.Duration, error) {
 		before := ownCPU()
 		s.Load, err = load.Run(ctx, cfg)
