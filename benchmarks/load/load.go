@@ -87,7 +87,7 @@ func (c *Config) Validate() error {
 	case c.Duration <= 0 || c.Timeout <= 0 || c.Grace < 0:
 		return fmt.Errorf("load: a duration of %v with a timeout of %v and %v of grace makes no sense", c.Duration, c.Timeout, c.Grace)
 	case float64(c.Rate)*c.Duration.Seconds() > mostInRun || c.Total() < 1:
-		return fmt.Errorf("load: %d requests a second for %v is not between one request and %d", c.Rate, c.Duration, mostInRun)
+		return fmt.Errorf("load: %d requests a second for %v are not between 1 and %d requests", c.Rate, c.Duration, mostInRun)
 	case c.First < 0 || c.First+c.Total() > mostRequests:
 		return fmt.Errorf("load: requests from number %d on are too many for one script", c.First)
 	case c.Outcomes != nil && len(c.Outcomes) != c.Total():

@@ -106,6 +106,9 @@ func (t *tally) result(due, taken int, elapsed time.Duration, interrupted bool) 
 	r.Acknowledged = int(t.latencies.TotalCount())
 	r.Sent = taken - t.failed[noConnection]
 	r.PerSecond = float64(r.Acknowledged) / elapsed.Seconds()
+	if r.Acknowledged == 0 {
+		return r // the largest of no latencies is not 0 for the histogram
+	}
 	at := func(q float64) time.Duration { return time.Duration(t.latencies.ValueAtQuantile(q)) }
 	r.P50, r.P95, r.P99, r.P999, r.Max = at(50), at(95), at(99), at(99.9), time.Duration(t.latencies.Max())
 	return r
