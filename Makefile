@@ -36,9 +36,9 @@ bench: deps ## side by side with the ceiling and the reference, some 20 minutes 
 growth: deps ## what an alert costs as the stores grow to 50 and 10 million events, queries, a backlog of 8 GiB: over an hour (ARGS=-quick)
 	go run ./benchmarks/cmd/growth -out benchmarks/results $(ARGS)
 
-STORE ?= postgres,sqlite
+comma := ,
 soak: deps ## a mixed load for half an hour: does anything grow? (T=30m RATE=200 STORE=postgres or sqlite, both by default)
-	go run ./benchmarks/cmd/soak -duration $(or $(T),30m) -rate $(or $(RATE),200) -store $(STORE) -out benchmarks/results $(ARGS)
+	go run ./benchmarks/cmd/soak -duration $(or $(T),30m) -rate $(or $(RATE),200) -store '$(or $(STORE),postgres$(comma)sqlite)' -out benchmarks/results $(ARGS)
 
 micro: ## the benchmarks of single parts (BENCH=regular expression, BENCHTIME=1s)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime '$(or $(BENCHTIME),1s)' -benchmem ./...

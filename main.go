@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	bench "stormdrain/benchmarks/command"
 	"stormdrain/internal/config"
 	"stormdrain/internal/datadir"
 	"stormdrain/internal/obs"
@@ -22,14 +23,21 @@ import (
 
 func main() {
 	cfg, command, code := config.Parse(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
-	if command != config.CommandServe {
+	if command == "" {
 		os.Exit(code)
 	}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP) // for good: it must not end the program, whatever it is doing
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, &cfg, hangup, os.Stderr); err != nil {
+	var err error
+	switch command {
+	case config.CommandBench:
+		err = bench.Run(ctx, &cfg.Bench, os.Stdout)
+	default:
+		hangup := make(chan os.Signal, 1)
+		signal.Notify(hangup, syscall.SIGHUP) // for good: it must not end the program, whatever it is doing
+		err = run(ctx, &cfg, hangup, os.Stderr)
+	}
+	if err != nil {
 		config.Complain(os.Stderr, err)
 		os.Exit(config.ExitFailed)
 	}

@@ -2,6 +2,30 @@
 
 package load
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
-func newClock() (sleep func(time.Duration), stop func()) { return time.Sleep, func() {} }
+// clock wakes its one user, as exactly as Go's timers do.
+type clock struct {
+	ctx   context.Context
+	timer *time.Timer
+}
+
+func newClock(ctx context.Context) (*clock, error) {
+	return &clock{ctx: ctx, timer: time.NewTimer(0)}, nil
+}
+
+// sleep returns false when the context has ended.
+func (c *clock) sleep(d time.Duration) (bool, error) {
+	c.timer.Reset(d)
+	select {
+	case <-c.timer.C:
+		return true, nil
+	case <-c.ctx.Done():
+		return false, nil
+	}
+}
+
+func (c *clock) close() { c.timer.Stop() }

@@ -7,144 +7,205 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
-	"slices"
+	"net"
+	"strings"
 	"sync"
 	"time"
 )
 
+// Alerts and LabelSets are the defaults of a Script.
+const (
+	Alerts    = 10
+	LabelSets = 2000
+)
+
 // Config is one run.
 type Config struct {
-	Address     string // host:port
-	Path        string
+	Address string      // host:port to connect to
+	TLS     *tls.Config // nil: none
+	Host    string      // in the head of a request; empty: Address
+	Path    string
+	Header  []string // further lines, as "Name: value"
+
 	Rate        int // requests a second
 	Duration    time.Duration
 	Connections int
-	Number      int // of the run: no two runs on one server may have the same
+	Timeout     time.Duration // longest wait for a connection, and for an answer
+	Grace       time.Duration // a request that is not sent so long after the last one was due is never sent
+
+	Script Script
+	First  int // number of the first request: no two runs of one script may share numbers
+
+	// Outcomes, if there are any, is one for each request, and is filled in. The
+	// requests then carry an X-Request-ID, by which they are found again.
+	Outcomes []Outcome
 }
 
-// most bounds the memory of a run: 80 MB of latencies.
-const most = 10_000_000
+// Outcome is what is known of a request.
+type Outcome uint8
 
-// overtime is how long after the last request became due the answers may take.
-const overtime = 10 * time.Second
+// What can become of a request. A request is sent once, so an alert of it is at
+// most once with the server.
+const (
+	Unsent       Outcome = iota
+	Acknowledged         // it must be there
+	Unknown              // sent, and no 2xx came back: it may be there
+)
+
+// DefaultConfig returns a Config for the given run, without an address.
+func DefaultConfig(run string) Config {
+	return Config{
+		Path: "/webhook", Rate: 1000, Duration: 10 * time.Second, Connections: 64,
+		Timeout: 10 * time.Second, Grace: 10 * time.Second, // what Alertmanager waits
+		Script: Script{Run: run, Alerts: Alerts, Distinct: LabelSets, Epoch: time.Now().Add(-3 * time.Hour)},
+	}
+}
+
+// Most that one run can be.
+const (
+	mostRate        = 1_000_000
+	mostInRun       = 100_000_000
+	mostConnections = 50_000
+	mostMemory      = 200_000 // alerts in the senders' buffers: some 200 MB
+)
 
 // Validate names the first field that makes no sense.
 func (c *Config) Validate() error {
-	switch n := c.total(); {
-	case c.Rate < 1 || c.Connections < 1 || c.Duration <= 0:
-		return fmt.Errorf("load: %d requests a second for %v over %d connections is no load", c.Rate, c.Duration, c.Connections)
-	case n < 1 || n > most:
-		return fmt.Errorf("load: %d requests; from 1 to %d are possible", n, most)
-	case c.Number < 0:
-		return fmt.Errorf("load: number %d of the run is negative", c.Number)
+	if err := c.Script.validate(); err != nil {
+		return err
+	}
+	switch {
+	case c.Rate < 1 || c.Rate > mostRate:
+		return fmt.Errorf("load: %d requests a second; from 1 to %d are possible", c.Rate, mostRate)
+	case c.Connections < 1 || c.Connections > mostConnections:
+		return fmt.Errorf("load: %d connections; from 1 to %d are possible", c.Connections, mostConnections)
+	case c.Connections*c.Script.Alerts > mostMemory:
+		return fmt.Errorf("load: %d connections with requests of %d alerts need too much memory; want a product of at most %d",
+			c.Connections, c.Script.Alerts, mostMemory)
+	case c.Duration <= 0 || c.Timeout <= 0 || c.Grace < 0:
+		return fmt.Errorf("load: a duration of %v with a timeout of %v and %v of grace makes no sense", c.Duration, c.Timeout, c.Grace)
+	case float64(c.Rate)*c.Duration.Seconds() > mostInRun || c.Total() < 1:
+		return fmt.Errorf("load: %d requests a second for %v are not between 1 and %d requests", c.Rate, c.Duration, mostInRun)
+	case c.First < 0 || c.First+c.Total() > mostRequests:
+		return fmt.Errorf("load: requests from number %d on are too many for one script", c.First)
+	case c.Outcomes != nil && len(c.Outcomes) != c.Total():
+		return fmt.Errorf("load: room for %d outcomes of %d requests", len(c.Outcomes), c.Total())
+	}
+	for _, line := range c.Header {
+		if strings.ContainsAny(line, "\r\n") || strings.Index(line, ":") < 1 {
+			return fmt.Errorf("load: header %q is not one line of the form Name: value", line)
+		}
 	}
 	return nil
 }
 
-func (c *Config) total() int { return int(float64(c.Rate) * c.Duration.Seconds()) }
+// Total is the number of requests of the run.
+func (c *Config) Total() int { return int(float64(c.Rate) * c.Duration.Seconds()) }
 
-// due returns when request n is due, counted from the beginning.
+// due returns when the n-th request of the run is due, counted from the beginning.
 func (c *Config) due(n int) time.Duration {
-	return time.Duration(float64(n) / float64(c.Rate) * float64(time.Second))
+	return time.Duration(int64(n) * int64(time.Second) / int64(c.Rate))
 }
 
-// Result is what became of the requests.
-type Result struct {
-	Due          int            `json:"due"`
-	Acknowledged int            `json:"acknowledged"`
-	Failed       map[string]int `json:"failed,omitempty"` // by what went wrong
-	Unsent       int            `json:"unsent"`           // their time had run out before a connection was free
-
-	Elapsed   time.Duration `json:"elapsed_ns"` // until the last answer
-	PerSecond float64       `json:"requests_per_second"`
-
-	P50  time.Duration `json:"p50_ns"`
-	P95  time.Duration `json:"p95_ns"`
-	P99  time.Duration `json:"p99_ns"`
-	P999 time.Duration `json:"p999_ns"`
-	Max  time.Duration `json:"max_ns"`
+// dueBy returns how many requests are due by then.
+func (c *Config) dueBy(t time.Duration) int {
+	whole, rest := int64(t/time.Second), int64(t%time.Second)
+	return int(min(whole*int64(c.Rate)+rest*int64(c.Rate)/int64(time.Second)+1, int64(c.Total())))
 }
 
-// Failures says what went wrong, "" for nothing.
-func (r *Result) Failures() string {
-	if len(r.Failed) == 0 && r.Unsent == 0 {
-		return ""
+func (c *Config) dial(ctx context.Context) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: c.Timeout}
+	if c.TLS == nil {
+		return dialer.DialContext(ctx, "tcp", c.Address)
 	}
-	return fmt.Sprintf("%d of %d requests acknowledged, %d never sent, failed: %v", r.Acknowledged, r.Due, r.Unsent, r.Failed)
+	return (&tls.Dialer{NetDialer: &dialer, Config: c.TLS}).DialContext(ctx, "tcp", c.Address)
 }
 
 // Run opens the connections and sends. A run in which requests failed is
-// returned like any other; ask Failures.
+// returned like any other; ask Failures. When ctx ends the run ends early:
+// requests that are due and not sent are dropped, and answers are waited for
+// a second at most.
 func Run(ctx context.Context, cfg Config) (Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return Result{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, cfg.Duration+overtime)
-	defer cancel()
-	bodies := newTemplates(cfg.Address, cfg.Path, cfg.Number)
-	senders := make([]*sender, cfg.Connections)
-	for i := range senders {
-		s, err := newSender(ctx, cfg.Address, bodies)
-		if err != nil {
-			return Result{}, err
-		}
-		defer s.close()
-		senders[i] = s
+	clock, err := newClock(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("load: %w", err)
 	}
-	tickets := make(chan int)
+	defer clock.close()
+	t, q := newTally(), newQueue()
+	senders, err := connect(ctx, &cfg, q, t)
+	defer func() {
+		for _, s := range senders {
+			s.close()
+		}
+	}()
+	if err != nil {
+		return Result{}, err
+	}
+
 	var done sync.WaitGroup
 	begin := time.Now()
 	for _, s := range senders {
-		done.Go(func() { s.run(&cfg, begin, tickets) })
+		done.Go(func() { s.run(ctx, begin) })
 	}
-	sent := pace(ctx, &cfg, begin, tickets)
+	stop := context.AfterFunc(ctx, func() {
+		q.drop()
+		for _, s := range senders {
+			s.hurry(time.Now().Add(time.Second))
+		}
+	})
+	due, err := pace(ctx, &cfg, begin, q, clock)
+	q.end()
+	last := time.AfterFunc(cfg.due(due)-time.Since(begin)+cfg.Grace, q.drop)
 	done.Wait()
-	return summarize(&cfg, sent, time.Since(begin), senders), nil
+	last.Stop()
+	stop()
+	return t.result(due, q.taken(), time.Since(begin), ctx.Err() != nil), err
 }
 
-// pace hands out the number of each request when it is due, and returns how
-// many it handed out. When every connection is busy the next number waits for
-// one; those behind it are then late, which their latencies tell.
-func pace(ctx context.Context, cfg *Config, begin time.Time, tickets chan<- int) int {
-	defer close(tickets)
-	clock, stop := newClock()
-	defer stop()
-	for n := range cfg.total() {
-		if wait := time.Until(begin.Add(cfg.due(n))); wait > 0 {
-			clock(wait)
-		}
-		select {
-		case tickets <- n:
-		case <-ctx.Done():
-			return n
-		}
+// connect opens all connections before the first request is due, one after the
+// other, so that they do not overflow the server's queue of new ones.
+func connect(ctx context.Context, cfg *Config, q *queue, t *tally) ([]*sender, error) {
+	host := cfg.Host
+	if host == "" {
+		host = cfg.Address
 	}
-	return cfg.total()
+	head := "User-Agent: stormdrain-bench\r\n"
+	for _, line := range cfg.Header {
+		head += line + "\r\n"
+	}
+	r := newRequest(&cfg.Script, cfg.Path, host, head, cfg.Outcomes != nil)
+	senders := make([]*sender, 0, cfg.Connections)
+	for i := range cfg.Connections {
+		s := newSender(cfg, r.clone(), q, t)
+		if _, err := s.connected(ctx); err != nil {
+			return senders, fmt.Errorf("open connection %d of %d: %w", i+1, cfg.Connections, err)
+		}
+		senders = append(senders, s)
+	}
+	return senders, nil
 }
 
-func summarize(cfg *Config, sent int, elapsed time.Duration, senders []*sender) Result {
-	r := Result{Due: cfg.total(), Unsent: cfg.total() - sent, Elapsed: elapsed, Failed: map[string]int{}}
-	var all []time.Duration
-	for _, s := range senders {
-		all = append(all, s.latencies...)
-		for what, n := range s.failed {
-			r.Failed[what] += n
-		}
-	}
-	r.Acknowledged = len(all)
-	r.PerSecond = float64(r.Acknowledged) / elapsed.Seconds()
-	slices.Sort(all)
-	r.P50, r.P95, r.P99, r.P999 = quantile(all, .5), quantile(all, .95), quantile(all, .99), quantile(all, .999)
-	r.Max = quantile(all, 1)
-	return r
-}
+// finest is how often at most the pacer wakes: a request is released so much
+// late at worst, which its latency includes.
+const finest = 100 * time.Microsecond
 
-// quantile returns the smallest value that at least q of all are not above.
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
+// pace releases the number of each request when it is due, and returns how many
+// became due. It never waits for a connection: when all are busy the requests
+// become late, which their latencies tell.
+func pace(ctx context.Context, cfg *Config, begin time.Time, q *queue, c *clock) (due int, err error) {
+	for due < cfg.Total() && ctx.Err() == nil {
+		if wait := cfg.due(due) - time.Since(begin); wait > 0 {
+			if ok, err := c.sleep(max(wait, finest)); !ok {
+				return due, err
+			}
+		}
+		due = cfg.dueBy(time.Since(begin))
+		q.release(due)
 	}
-	i := int(q*float64(len(sorted))+.9999999) - 1
-	return sorted[min(max(i, 0), len(sorted)-1)]
+	return due, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -19,6 +20,7 @@ type grammar struct {
 
 	Serve       struct{} `cmd:"" default:"1" help:"Receive alerts and answer queries. This is what stormdrain does without a command."`
 	CheckConfig struct{} `cmd:"" name:"check-config" help:"Read the configuration, print OK or what is wrong with it (status 1), and start nothing."`
+	Bench       Bench    `cmd:"" help:"Load a running server at a constant rate, and say how long it took to answer."`
 }
 
 const description = `Takes alerts from Alertmanager and keeps every one of them.
@@ -42,20 +44,27 @@ func (versionFlag) BeforeReset(app *kong.Kong) error {
 // commandLine lets kong read the flags into the settings, as words.
 type commandLine struct {
 	settings []*setting
+	environ  []string // for the flags of bench; the settings' are read later
 	stdout   io.Writer
 	stderr   io.Writer
 
+	bench  Bench
 	exited bool // --help or --version was given and has been answered
 }
 
 func (c *commandLine) parse(args []string) (command string, err error) {
-	parser, err := kong.New(&grammar{},
+	var read grammar
+	parser, err := kong.New(&read,
 		kong.Name("stormdrain"),
 		kong.Description(description),
 		kong.Writers(c.stdout, c.stderr),
 		kong.Exit(func(int) { c.exited = true }),
 		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: 120, NoExpandSubcommands: true}),
 		kong.PostBuild(c.addFlags),
+		kong.Help(c.printHelp),
+		benchGroups(),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}),
+		kong.Resolvers(fromEnvironment(c.environ)),
 	)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: grammar of the command line: %v", err))
@@ -64,7 +73,11 @@ func (c *commandLine) parse(args []string) (command string, err error) {
 	if err != nil {
 		return "", usageError(err)
 	}
-	return ctx.Command(), nil
+	if command = ctx.Command(); command == CommandBench && !c.exited {
+		c.bench = read.Bench
+		return command, c.refuseSettings()
+	}
+	return command, nil
 }
 
 // usageError adds what to do to kong's message.
@@ -73,13 +86,30 @@ func usageError(err error) error {
 	if len(message) > longMessage {
 		message, _, _ = strings.Cut(message, ", did you mean") // of everything, which --help says better
 	}
+	where := "stormdrain --help"
 	var parseErr *kong.ParseError
-	if errors.As(err, &parseErr) && parseErr.Context != nil && parseErr.Context.Selected() == nil {
-		if name, ok := strings.CutPrefix(message, "unexpected argument "); ok {
-			message = "unknown command " + name + "; the commands are serve and check-config"
+	if errors.As(err, &parseErr) && parseErr.Context != nil {
+		switch selected := parseErr.Context.Selected(); {
+		case selected == nil:
+			if name, ok := strings.CutPrefix(message, "unexpected argument "); ok {
+				message = "unknown command " + name + "; the commands are " + commandNames(parseErr.Context.Model)
+			}
+		case selected.Name == CommandBench:
+			message = strings.TrimPrefix(message, CommandBench+": ") // in front of what Validate says
+			where = "stormdrain bench --help"
 		}
 	}
-	return errors.New(message + " (stormdrain --help lists the flags)")
+	return errors.New(message + " (" + where + " lists the flags)")
+}
+
+// commandNames lists the commands in words.
+func commandNames(app *kong.Application) string {
+	var names []string
+	for _, command := range app.Children {
+		names = append(names, command.Name)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func (c *commandLine) addFlags(parser *kong.Kong) error {

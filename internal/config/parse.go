@@ -20,11 +20,11 @@ const CommandServe = "serve"
 // Parse reads the command line, the environment (as os.Environ writes it) and
 // the file, in this order of precedence, over the defaults.
 //
-// It returns the command that is left to run, which is "serve" or nothing: then
-// all was said on stdout or stderr, and code is the exit status.
+// It returns the command that is left to run, which is "serve", "bench" or
+// nothing: then all was said on stdout or stderr, and code is the exit status.
 func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, command string, code int) {
 	settings := settingsOf(&cfg)
-	line := commandLine{settings: settings, stdout: stdout, stderr: stderr}
+	line := commandLine{settings: settings, environ: environ, stdout: stdout, stderr: stderr}
 	command, err := line.parse(args)
 	switch {
 	case line.exited:
@@ -32,6 +32,9 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 	case err != nil:
 		Complain(stderr, err)
 		return cfg, "", ExitUsage
+	case command == CommandBench:
+		cfg.Bench = line.bench
+		return cfg, command, ExitOK
 	}
 	errs := load(settings, environ)
 	if len(errs) == 0 {

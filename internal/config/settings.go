@@ -32,6 +32,9 @@ type setting struct {
 	source string   // where the value came from; empty for the default
 }
 
+// envPrefix begins the name of each of our variables.
+const envPrefix = "STORMDRAIN_"
+
 // settingsOf lists the settings of cfg in the order of its fields, and fills
 // cfg with the defaults.
 func settingsOf(cfg *Config) []*setting {
@@ -66,7 +69,7 @@ func newSetting(group string, tag reflect.StructTag, target reflect.Value) *sett
 	if s.flag == "" {
 		s.flag = flagOf(s.key)
 	}
-	s.env = "STORMDRAIN_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.flag))
+	s.env = envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.flag))
 	if list := tag.Get("oneof"); list != "" {
 		s.oneOf = strings.Split(list, ",")
 	}

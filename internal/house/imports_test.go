@@ -52,7 +52,8 @@ var homes = map[string][]string{
 	"github.com/prometheus/client_model":  {"internal/obs"},
 	"github.com/alecthomas/kong":          {"internal/config"},
 	"go.yaml.in/yaml/v3":                  {"internal/config"},
-	"golang.org/x/sys":                    {"internal/datadir", "tuning", "storage/journal"},
+	"golang.org/x/sys":                    {"internal/datadir", "tuning", "storage/journal", "benchmarks"},
+	"github.com/HdrHistogram":             {"benchmarks/load"},
 }
 
 type goPackage struct {

@@ -83,7 +83,9 @@ func warmRate(t target, rate int) int {
 
 // constantRate sends; no two runs on one server may have the same number.
 func (b *bench) constantRate(ctx context.Context, i *instance, number, rate int, long time.Duration) (load.Result, error) {
-	return load.Run(ctx, load.Config{Address: i.address, Path: path, Rate: rate, Duration: long, Connections: b.opts.connections, Number: number})
+	cfg := load.DefaultConfig(fmt.Sprint("run", number))
+	cfg.Address, cfg.Path, cfg.Rate, cfg.Duration, cfg.Connections = i.address, path, rate, long, b.opts.connections
+	return load.Run(ctx, cfg)
 }
 
 func (b *bench) steadyRun(ctx context.Context, i *instance, s *report.Steady, long time.Duration) error {

@@ -55,7 +55,9 @@ func enough(rate int) int64 {
 
 func send(ctx context.Context, root, address string, rate int, length time.Duration) error {
 	if rate > 0 {
-		r, err := load.Run(ctx, load.Config{Address: address, Path: subject.Path, Rate: rate, Duration: length, Connections: connections})
+		cfg := load.DefaultConfig("profile")
+		cfg.Address, cfg.Path, cfg.Rate, cfg.Duration, cfg.Connections = address, subject.Path, rate, length, connections
+		r, err := load.Run(ctx, cfg)
 		if err == nil && ctx.Err() == nil {
 			err = errors.New(r.Failures()) // too early
 		}
