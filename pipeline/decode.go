@@ -66,6 +66,9 @@ type decoder struct {
 	// work them out again.
 	fresh []freshEntry
 	arena []byte
+
+	last     *entry // that was interned, of this body
+	followed uint64 // entries of this body that the one before led to
 }
 
 type freshEntry struct {
@@ -105,6 +108,11 @@ func (d *decoder) reset() {
 	clear(d.fresh)
 	d.fresh = d.fresh[:0]
 	d.arena = d.arena[:0]
+	d.last = nil
+	if d.followed > 0 {
+		d.table.followed.Add(d.followed)
+		d.followed = 0
+	}
 }
 
 // events fills d.out. It returns false when an alert must be rejected whose raw
@@ -229,6 +237,20 @@ func (d *decoder) internEnvelope() (*entry, error) {
 
 // intern finds the entry of d.key, or works it out.
 func (d *decoder) intern(kind alert.EntryKind) (*entry, error) {
+	if e := d.table.follow(d.last, kind, d.key); e != nil {
+		d.last = e
+		d.followed++
+		return e, nil
+	}
+	e, err := d.lookUp(kind)
+	if err == nil {
+		d.table.precede(d.last, e)
+		d.last = e
+	}
+	return e, err
+}
+
+func (d *decoder) lookUp(kind alert.EntryKind) (*entry, error) {
 	e, hash := d.table.find(kind, d.key)
 	if e != nil {
 		return e, nil

@@ -18,18 +18,21 @@ type entry struct {
 	id   alert.ID
 	hash uint64
 
+	used     atomic.Bool           // since the hand passed
+	gone     atomic.Bool           // from the table, or never in it
+	follower atomic.Pointer[entry] // what came behind it the last time
+
 	// ---- guarded by the shard's lock ----
 	next *entry // of the same hash
-	used bool   // since the hand passed
 
 	// ---- guarded by the journal's lock: only frame.Encode touches them ----
 	generation uint64 // of the segment that holds the entry; 0: none
 	number     uint32 // in that segment
 }
 
-// entryOverhead is what an entry costs beside its key: the struct (120 bytes),
+// entryOverhead is what an entry costs beside its key: the struct (128 bytes),
 // its share of the map (about 24) and the clock (8).
-const entryOverhead = 152
+const entryOverhead = 160
 
 func (e *entry) size() int64 { return int64(len(e.key)) + entryOverhead }
 
@@ -41,8 +44,9 @@ func (e *entry) size() int64 { return int64(len(e.key)) + entryOverhead }
 // The hash is seeded in every process, and keys are compared byte by byte, so a
 // collision, even a deliberate one, costs a comparison and merges nothing.
 type internTable struct {
-	seeds  [4]maphash.Seed // by kind
-	shards []internShard
+	seeds    [4]maphash.Seed // by kind
+	shards   []internShard
+	followed atomic.Uint64 // entries that follow found
 
 	entries [4]atomic.Int64 // by kind
 	bytes   atomic.Int64
@@ -82,13 +86,47 @@ func (t *internTable) find(kind alert.EntryKind, key []byte) (*entry, uint64) {
 	s.mu.Lock()
 	e := s.find(kind, hash, key)
 	if e != nil {
-		e.used = true
+		e.use()
 		s.hits++
 	} else {
 		s.misses++
 	}
 	s.mu.Unlock()
 	return e, hash
+}
+
+// use keeps e from being the next to go. Most entries are in use already, and
+// reading that does not take the line from other processors.
+func (e *entry) use() {
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
+}
+
+// follow returns the entry that came behind last before, if its key is this one.
+// Alertmanager sends a group in the same order each time, so it mostly is, and
+// then neither a hash nor a lock is needed. last may be nil.
+func (t *internTable) follow(last *entry, kind alert.EntryKind, key []byte) *entry {
+	if last == nil {
+		return nil
+	}
+	e := last.follower.Load()
+	if e == nil || e.kind != kind || e.gone.Load() || !bytes.Equal(e.key, key) {
+		return nil
+	}
+	e.use()
+	return e
+}
+
+// keepFollower bounds what an entry may keep alive beyond its place in the table:
+// one follower, and not that one's, which evict lets go.
+const keepFollower = 2 << 10
+
+// precede notes that e came behind last.
+func (t *internTable) precede(last, e *entry) {
+	if last != nil && !last.gone.Load() && !e.gone.Load() && len(e.key) <= keepFollower {
+		last.follower.Store(e)
+	}
 }
 
 // counts returns how often find found, and how often not.
@@ -99,7 +137,7 @@ func (t *internTable) counts() (hits, misses uint64) {
 		hits, misses = hits+s.hits, misses+s.misses
 		s.mu.Unlock()
 	}
-	return hits, misses
+	return hits + t.followed.Load(), misses
 }
 
 // add puts in an entry that find did not have, and returns the one that
@@ -109,6 +147,7 @@ func (t *internTable) add(kind alert.EntryKind, hash uint64, key []byte, id aler
 	e := &entry{kind: kind, key: bytes.Clone(key), id: id, hash: hash}
 	s := &t.shards[hash%internShards]
 	if e.size() > s.maxBytes/4 {
+		e.gone.Store(true)
 		return e
 	}
 	s.mu.Lock()
@@ -145,8 +184,7 @@ func (t *internTable) evict(s *internShard) {
 			s.hand = 0
 		}
 		e := s.clock[s.hand]
-		if e.used {
-			e.used = false
+		if e.used.Swap(false) {
 			s.hand++
 			continue
 		}
@@ -155,6 +193,8 @@ func (t *internTable) evict(s *internShard) {
 		s.clock[last] = nil
 		s.clock = s.clock[:last]
 		s.unchain(e)
+		e.gone.Store(true)
+		e.follower.Store(nil)
 		s.bytes -= e.size()
 		t.bytes.Add(-e.size())
 		t.entries[e.kind].Add(-1)
