@@ -24,11 +24,10 @@ import (
 func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
 	url := cfg.Storage.URL
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		s, err = postgres.New(postgres.Config{
-			URL:      url,
-			MaxConns: cfg.Database.MaxConnections, MinConns: cfg.Database.MinConnections,
-			MaxConnLifetime: cfg.Database.MaxConnLifetime, MaxConnIdleTime: cfg.Database.MaxConnIdleTime,
-		})
+		pc := postgres.DefaultConfig()
+		pc.URL, pc.MaxConns, pc.MinConns = url, cfg.Database.MaxConnections, cfg.Database.MinConnections
+		pc.MaxConnLifetime, pc.MaxConnIdleTime = cfg.Database.MaxConnLifetime, cfg.Database.MaxConnIdleTime
+		s, err = postgres.New(pc)
 		return s, "postgres", err
 	}
 	path, ok := strings.CutPrefix(url, "sqlite:")

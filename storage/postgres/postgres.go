@@ -61,8 +61,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("min connections %d: must be from 0 to max connections, %d", c.MinConns, c.MaxConns)
 	case c.MaxConnLifetime < 0 || c.MaxConnIdleTime < 0:
 		return errors.New("the lifetime and the idle time of a connection cannot be negative")
-	case c.CacheEntries < 0:
-		return fmt.Errorf("cache entries %d: cannot be negative", c.CacheEntries)
+	case c.CacheEntries < 2:
+		return fmt.Errorf("cache entries %d: must be at least 2, for every batch would look its entries up", c.CacheEntries)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func TestNewDoesNotConnect(t *testing.T) {
 	}
 	for _, change := range []func(*Config){
 		func(c *Config) { c.MaxConns = 0 }, func(c *Config) { c.MaxConns = 1 << 31 }, func(c *Config) { c.MinConns = 5 }, func(c *Config) { c.MinConns = -1 },
-		func(c *Config) { c.MaxConnLifetime = -1 }, func(c *Config) { c.MaxConnIdleTime = -1 }, func(c *Config) { c.CacheEntries = -1 },
+		func(c *Config) { c.MaxConnLifetime = -1 }, func(c *Config) { c.MaxConnIdleTime = -1 }, func(c *Config) { c.CacheEntries = 0 },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
