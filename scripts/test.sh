@@ -7,6 +7,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# default.pgo would have every package compiled twice. The soak builds the program
+# as it is shipped.
+shipped=${GOFLAGS:-}
+export GOFLAGS="$shipped -pgo=off"
+
 fuzztime=${FUZZTIME:-60s}
 rounds=${ROUNDS:-25}
 work=$(mktemp -d)
@@ -65,6 +70,6 @@ stage plain plain
 stage k6 k6_scenarios
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
 stage crash env ROUNDS="$rounds" "$work/stage" -log crash -timeout=20m -run '^TestCrash' ./internal/e2e
-stage soak go run ./benchmarks/cmd/soak -duration "${SOAK:-2m}"
+stage soak env GOFLAGS="$shipped" go run ./benchmarks/cmd/soak -duration "${SOAK:-2m}"
 stage fuzz env FUZZTIME="$fuzztime" OTHERS="${OTHERS:-15s}" STAGE="$work/stage" scripts/fuzz.sh
 echo "== all: $SECONDS s"

@@ -140,7 +140,7 @@ func checkHome(t *testing.T, name, imported string) {
 
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Standard", "./...")
+	cmd := exec.Command("go", "list", "-pgo=off", "-json=ImportPath,Imports,Standard", "./...")
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
 	if err != nil {
