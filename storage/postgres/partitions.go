@@ -109,8 +109,8 @@ func makePartition(ctx context.Context, c *pgconn.PgConn, day int64) error {
 	if err != nil || there {
 		return err
 	}
-	// Nothing is planned by what is in the arrays, and to analyze them costs
-	// autovacuum more than all else.
+	// Nothing is planned by what is in the arrays, and to analyze them keeps
+	// autovacuum busy for as long as a storm lasts.
 	return c.Exec(ctx, fmt.Sprintf(`CREATE TABLE %[1]s (LIKE deliveries INCLUDING DEFAULTS);
 		ALTER TABLE %[1]s ALTER label_sets SET STATISTICS 0, ALTER details SET STATISTICS 0, ALTER starts_at SET STATISTICS 0,
 			ALTER ends_at SET STATISTICS 0, ALTER bits SET STATISTICS 0;
