@@ -331,3 +331,39 @@ func TestWrongExpectation(t *testing.T) {
 		t.Error("it learned nothing")
 	}
 }
+
+// TestNumbersGivenOutAgain has the server give out the same numbers twice, as it
+// may after a crash when the first time was never committed.
+func TestNumbersGivenOutAgain(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	s, other := d.open(t), d.open(t)
+	s.mustPosition(t)
+	c, release, err := s.pool.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.supply.fetch(t.Context(), c, 1)
+	release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mustExec(t, `ALTER SEQUENCE dictionary_blocks RESTART`)
+	elsewhere := alert.ID{8}
+	if _, err := other.Position(t.Context(), elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Write(t.Context(), storagetest.Batch(elsewhere, 0, delivery(1))); err != nil {
+		t.Fatal(err)
+	}
+	s.mustPosition(t) // as the pipeline does after every failure
+	different := delivery(1)
+	different.Alerts[0].Labels = storagetest.Labels("alertname", "B")
+	different.Alerts[0].Details = alert.Details{Annotations: storagetest.Pairs("c", "d")}
+	if err := s.Write(t.Context(), storagetest.Batch(journal, 0, different)); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.count(t); got != 2 {
+		t.Errorf("%d events, want 2", got)
+	}
+}

@@ -45,3 +45,11 @@ func (s *supply) take(n int) []int64 {
 	}
 	return numbers
 }
+
+// forget gives up what is left. A server that crashed may not remember having
+// given it out, if no commit came behind, and gives it out again.
+func (s *supply) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blocks = nil
+}

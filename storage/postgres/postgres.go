@@ -109,13 +109,14 @@ func open(conf *pgxpool.Config, cacheEntries int) (*Store, error) {
 }
 
 // Position implements storage.Store. It forgets every number of a dictionary
-// row: it is asked when the database may not be what it was.
+// row, given out or not: it is asked when the database may not be what it was.
 func (s *Store) Position(ctx context.Context, journal alert.ID) (uint64, error) {
 	if err := s.migrate(ctx); err != nil {
 		return 0, err
 	}
 	s.numbers.clear()
 	s.expect.forget()
+	s.supply.forget()
 	s.partitions.forget()
 	c, release, err := s.pool.acquire(ctx)
 	if err != nil {
