@@ -57,8 +57,11 @@ type decoder struct {
 	maxAlerts int // 0: no limit
 
 	wire  wireMessage
+	one   wireAlert // see knownWay
+	text  []byte
 	canon canonicalizer
 	key   []byte
+	first int // length of the first part of key
 	out   decoded
 
 	// fresh are the entries that this body brought, in the order of their first
@@ -66,6 +69,8 @@ type decoder struct {
 	// work them out again.
 	fresh []freshEntry
 	arena []byte
+
+	noKnownWay bool // for tests
 
 	last     *entry // that was interned, of this body
 	followed uint64 // entries of this body that the one before led to
@@ -79,6 +84,11 @@ type freshEntry struct {
 // decode reads the body, which is lent. The result is d's, until the next call.
 // The only error is *alert.RefusedError.
 func (d *decoder) decode(kind alert.Kind, body []byte) (*decoded, error) {
+	d.reset()
+	body = trimSpace(body)
+	if !d.noKnownWay && d.knownWay(body) {
+		return &d.out, nil
+	}
 	d.reset()
 	if err := d.wire.decode(body); err != nil {
 		return nil, err
@@ -95,7 +105,7 @@ func (d *decoder) decode(kind alert.Kind, body []byte) (*decoded, error) {
 	// Something must be rejected, and for that its raw form is wanted, which
 	// only the careful way keeps.
 	d.reset()
-	if err := d.wire.walk(trimSpace(body)); err != nil {
+	if err := d.wire.walk(body); err != nil {
 		return nil, err
 	}
 	d.events()
@@ -164,12 +174,15 @@ func (d *decoder) event(a *wireAlert) (ev decodedEvent, reason string, err error
 		ev.startsAt = zeroTime
 	}
 
-	d.key = appendFingerprintPart(appendPart(d.key[:0], a.Labels), a.Fingerprint)
+	d.key = appendPart(d.key[:0], a.Labels)
+	d.first = len(d.key)
+	d.key = appendFingerprintPart(d.key, a.Fingerprint)
 	if ev.labels, err = d.intern(alert.KindLabelSet); err != nil {
 		return ev, "type", err
 	}
-	d.key = appendPart(appendPart(d.key[:0], a.Annotations), a.GeneratorURL)
-	d.key = appendExtraPart(d.key, a.extra)
+	d.key = appendPart(d.key[:0], a.Annotations)
+	d.first = len(d.key)
+	d.key = appendExtraPart(appendPart(d.key, a.GeneratorURL), a.extra)
 	if ev.details, err = d.intern(alert.KindDetails); err != nil {
 		return ev, "type", err
 	}
@@ -228,6 +241,7 @@ func orNil(raw []byte) []byte {
 func (d *decoder) internEnvelope() (*entry, error) {
 	m := &d.wire
 	key := appendPart(d.key[:0], m.Receiver)
+	d.first = len(key)
 	key = appendPart(key, m.GroupKey)
 	key = appendPart(key, m.GroupLabels)
 	key = appendPart(key, m.ExternalURL)
@@ -261,7 +275,7 @@ func (d *decoder) lookUp(kind alert.EntryKind) (*entry, error) {
 		return nil, err
 	}
 	d.arena = arena
-	e = d.table.add(kind, hash, d.key, alert.Identity(kind, arena[start:]))
+	e = d.table.add(kind, hash, d.key, d.first, alert.Identity(kind, arena[start:]))
 	d.fresh = append(d.fresh, freshEntry{e, start, len(arena)})
 	return e, nil
 }

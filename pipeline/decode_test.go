@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -262,19 +263,113 @@ func capturedBodies(t testing.TB) map[string][]byte {
 
 // Every captured body takes the quick way, or the claim in wireMessage.decode
 // is not true any more.
-func TestCapturedBodiesTakeTheQuickWay(t *testing.T) {
+// Every body of every Alertmanager takes the known way, also when all is new to
+// the table, and there it is what it is in the ways for all bodies.
+func TestCapturedBodiesTakeTheKnownWay(t *testing.T) {
 	t.Parallel()
 	for name, body := range capturedBodies(t) {
 		if strings.HasPrefix(name, "grafana") {
 			continue
 		}
 		d := newTestDecoder()
-		if _, err := d.decode(alert.Webhook, body); err != nil {
-			t.Fatalf("%s: %v", name, err)
+		for _, state := range []string{"new", "known"} {
+			d.reset()
+			if !d.knownWay(trimSpace(body)) {
+				t.Fatalf("%s, %s: took another way", name, state)
+			}
+			got := plainly(&d.out)
+			if want := otherWay(t, d, body); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, %s: got %.500v, want %.500v", name, state, got, want)
+			}
 		}
-		if d.wire.Alerts[0].whole != nil {
-			t.Errorf("%s took the careful way", name)
-		}
+	}
+}
+
+// plain is what a body decoded to, without pointers.
+type plain struct {
+	envelope  alert.ID
+	truncated uint64
+	elements  int
+	events    []any
+	rejected  []rejectedAlert
+}
+
+func plainly(d *decoded) plain {
+	c := plain{d.envelope.id, d.truncated, d.elements, nil, slices.Clone(d.rejected)}
+	for _, e := range d.events {
+		c.events = append(c.events, [...]any{e.labels.id, e.details.id, e.startsAt, e.endsAt, e.index, e.status})
+	}
+	return c
+}
+
+// otherWay decodes body as if the known way had given up.
+func otherWay(t *testing.T, d *decoder, body []byte) plain {
+	t.Helper()
+	d.noKnownWay = true
+	defer func() { d.noKnownWay = false }()
+	out, err := d.decode(alert.Webhook, body)
+	if err != nil {
+		t.Fatalf("the known way took what is refused: %v", err)
+	}
+	return plainly(out)
+}
+
+// The form of a body may change at any byte, and the table may know all of it or
+// parts: what comes out is the same.
+func TestKnownWayGivesUp(t *testing.T) {
+	t.Parallel()
+	const set, details = `{"a":"1","b":"}\\\"{"}`, `{"c":"]"}`
+	one := func(labels, annotations, rest string) string {
+		return `{"status":"firing","labels":` + labels + `,"annotations":` + annotations +
+			`,"startsAt":"2026-11-23T07:59:55.06Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"g","fingerprint":"0123456789abcdef"` + rest + `}`
+	}
+	whole := func(alerts, rest string) string {
+		return `{"receiver":"r","status":"firing","alerts":[` + alerts + `],"groupLabels":{},"commonLabels":{},"commonAnnotations":{},"externalURL":"u","version":"4","groupKey":"k","truncatedAlerts":0` + rest + `}`
+	}
+	known := one(set, details, "")
+	for name, c := range map[string]struct {
+		body    string
+		refused bool
+	}{
+		"known":                  {body: whole(known+","+known, "")},
+		"other details":          {body: whole(one(set, `{"c":"new"}`, ""), "")},
+		"other labels":           {body: whole(one(`{"a":"2"}`, details, ""), "")},
+		"unknown field":          {body: whole(one(set, details, `,"x":1`), "")},
+		"unknown field, message": {body: whole(known, `,"x":1`)},
+		"alerts twice":           {body: whole(known, `,"alerts":[{}]`)},
+		"alerts twice, empty":    {body: whole(known, `,"alerts":[]`)},
+		"alerts in another case": {body: whole(known, `,"ALERTS":[`+known+`,{}]`)},
+		"no alert":               {body: whole("", "")},
+		"white space":            {body: whole(known+" ,"+known, "")},
+		"not an object":          {body: whole(known+",1", "")},
+		"an end to come":         {body: strings.Replace(whole(known, ""), "0001-01-01", "2099-01-01", 1)},
+		"null for labels":        {body: whole(one("null", details, ""), "")},
+		"odd fingerprint":        {body: strings.Replace(whole(known, ""), "0123456789abcdef", "0123456789abcdeX", 1)},
+		"odd time":               {body: strings.Replace(whole(known, ""), "07:59:55.06Z", "07:59:55.06+01:00", 1)},
+		"no time":                {body: strings.Replace(whole(known, ""), "2026-11-23T07:59:55.06Z", "x", 1)},
+		"comma at the end":       {body: whole(known+",", ""), refused: true},
+		"brace missing":          {body: whole(known[:len(known)-1], ""), refused: true},
+		"cut short":              {body: whole(known, "")[:200], refused: true},
+		"rubbish behind":         {body: whole(known, "") + "x", refused: true},
+		"broken labels":          {body: whole(one(`{"a":"1","b":x}`, details, ""), ""), refused: true},
+		"control character":      {body: whole(one("{\"a\":\"\x01\"}", details, ""), ""), refused: true},
+		"broken head":            {body: strings.Replace(whole(known, ""), `"receiver":"r`, "\"receiver\":\"\x01", 1), refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newTestDecoder()
+			if _, err := d.decode(alert.Webhook, []byte(whole(known, ""))); err != nil {
+				t.Fatal(err)
+			}
+			out, err := d.decode(alert.Webhook, []byte(c.body))
+			if (err != nil) != c.refused {
+				t.Fatalf("error %v, want one: %v", err, c.refused)
+			}
+			if err == nil {
+				if got, want := plainly(out), otherWay(t, d, []byte(c.body)); !reflect.DeepEqual(got, want) {
+					t.Errorf("got %.500v, want %.500v", got, want)
+				}
+			}
+		})
 	}
 }
 
@@ -322,6 +417,10 @@ func FuzzDecode(f *testing.F) {
 		}
 		if !stdjson.Valid(body) {
 			t.Fatal("accepted what is not JSON")
+		}
+		got = got.clone()
+		if known, other := plainly(got), otherWay(t, d, body); !reflect.DeepEqual(known, other) {
+			t.Fatalf("decoded to %.500v, and in another way to %.500v", known, other)
 		}
 		var want oracle
 		if stdjson.Unmarshal(body, &want) != nil || hasDuplicates(body) {

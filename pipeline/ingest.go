@@ -85,7 +85,7 @@ func (in *ingestion) Release() {
 
 // held estimates the memory behind a decoder, in bytes.
 func (d *decoder) held() int {
-	n := cap(d.key) + cap(d.arena) + cap(d.wire.extra) + cap(d.fresh)*32 + cap(d.out.events)*64
+	n := cap(d.key) + cap(d.text) + cap(d.arena) + cap(d.wire.extra) + cap(d.fresh)*32 + cap(d.out.events)*64
 	for _, f := range d.wire.fields() {
 		n += cap(*f.value)
 	}

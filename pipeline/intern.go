@@ -13,10 +13,11 @@ import (
 // but for the last group of fields, and outlives its place in the table for as
 // long as somebody refers to it.
 type entry struct {
-	kind alert.EntryKind
-	key  []byte // see canonical.go
-	id   alert.ID
-	hash uint64
+	kind  alert.EntryKind
+	first uint32 // length of the first part of key
+	key   []byte // see canonical.go
+	id    alert.ID
+	hash  uint64
 
 	used     atomic.Bool           // since the hand passed
 	gone     atomic.Bool           // from the table, or never in it
@@ -88,8 +89,6 @@ func (t *internTable) find(kind alert.EntryKind, key []byte) (*entry, uint64) {
 	if e != nil {
 		e.use()
 		s.hits++
-	} else {
-		s.misses++
 	}
 	s.mu.Unlock()
 	return e, hash
@@ -129,7 +128,7 @@ func (t *internTable) precede(last, e *entry) {
 	}
 }
 
-// counts returns how often find found, and how often not.
+// counts returns how often an entry was known, and how often not.
 func (t *internTable) counts() (hits, misses uint64) {
 	for i := range t.shards {
 		s := &t.shards[i]
@@ -141,17 +140,19 @@ func (t *internTable) counts() (hits, misses uint64) {
 }
 
 // add puts in an entry that find did not have, and returns the one that
-// everybody shares: another request may have been quicker. The key is copied.
+// everybody shares: another request may have been quicker. The key is copied;
+// first is the length of its first part.
 // An entry too large for the table is returned without being kept.
-func (t *internTable) add(kind alert.EntryKind, hash uint64, key []byte, id alert.ID) *entry {
-	e := &entry{kind: kind, key: bytes.Clone(key), id: id, hash: hash}
+func (t *internTable) add(kind alert.EntryKind, hash uint64, key []byte, first int, id alert.ID) *entry {
+	e := &entry{kind: kind, first: uint32(first), key: bytes.Clone(key), id: id, hash: hash}
 	s := &t.shards[hash%internShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.misses++
 	if e.size() > s.maxBytes/4 {
 		e.gone.Store(true)
 		return e
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if other := s.find(kind, hash, key); other != nil {
 		return other
 	}

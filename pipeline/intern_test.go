@@ -18,7 +18,7 @@ func TestInternSharesOneEntry(t *testing.T) {
 			key := []byte(`{"a":"1"}-`)
 			e, hash := table.find(alert.KindLabelSet, key)
 			if e == nil {
-				e = table.add(alert.KindLabelSet, hash, key, alert.ID{1})
+				e = table.add(alert.KindLabelSet, hash, key, 0, alert.ID{1})
 			}
 			got[i] = e
 		})
@@ -41,9 +41,9 @@ func TestInternSurvivesCollisions(t *testing.T) {
 	const hash = 4711
 	var all []*entry
 	for i := range 50 {
-		all = append(all, table.add(alert.KindLabelSet, hash, fmt.Appendf(nil, `{"a":"%d"}-`, i), alert.ID{byte(i)}))
+		all = append(all, table.add(alert.KindLabelSet, hash, fmt.Appendf(nil, `{"a":"%d"}-`, i), 0, alert.ID{byte(i)}))
 	}
-	other := table.add(alert.KindDetails, hash, []byte(`{"a":"0"}-`), alert.ID{99})
+	other := table.add(alert.KindDetails, hash, []byte(`{"a":"0"}-`), 0, alert.ID{99})
 	s := &table.shards[hash%internShards]
 	for i, e := range all {
 		if found := s.find(alert.KindLabelSet, hash, fmt.Appendf(nil, `{"a":"%d"}-`, i)); found != e || found.id != (alert.ID{byte(i)}) {
@@ -68,7 +68,7 @@ func TestInternIsBounded(t *testing.T) {
 	hot := []byte(`{"hot":"1"}-`)
 	add := func(key []byte) {
 		if e, hash := table.find(alert.KindLabelSet, key); e == nil {
-			table.add(alert.KindLabelSet, hash, key, alert.Identity(alert.KindLabelSet, key))
+			table.add(alert.KindLabelSet, hash, key, 0, alert.Identity(alert.KindLabelSet, key))
 		}
 	}
 	add(hot)
@@ -90,7 +90,7 @@ func TestInternIsBounded(t *testing.T) {
 		t.Errorf("%d entries are left; the table should be full", n)
 	}
 	huge := make([]byte, most)
-	if e := table.add(alert.KindDetails, 1, huge, alert.ID{}); e == nil || table.entries[alert.KindDetails].Load() != 0 {
+	if e := table.add(alert.KindDetails, 1, huge, 0, alert.ID{}); e == nil || table.entries[alert.KindDetails].Load() != 0 {
 		t.Error("an entry larger than the table must be usable and not be kept")
 	}
 }

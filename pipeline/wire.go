@@ -92,7 +92,7 @@ func (a *wireAlert) reset() {
 	a.whole = nil
 }
 
-// decode reads a body into m, which must be reset. The body is only read, and
+// decode reads a body without white space around it into m, which must be reset. The body is only read, and
 // nothing in m but wireAlert.whole points into it afterwards.
 //
 // First go-json decodes into the fields that we know. It says nothing about
@@ -102,7 +102,6 @@ func (a *wireAlert) reset() {
 // Anything longer, and anything with a value of the wrong type, is walked again
 // member by member.
 func (m *wireMessage) decode(body []byte) error {
-	body = trimSpace(body)
 	err := json.UnmarshalWithOption(body, m, json.DecodeNoCopyString())
 	if err == nil && len(m.Alerts) > 0 && m.compactLength() == len(body) {
 		return nil
@@ -116,7 +115,7 @@ func (m *wireMessage) decode(body []byte) error {
 
 // compactLength is the length of m's known members as JSON without white space.
 func (m *wireMessage) compactLength() int {
-	n := len(`{"alerts":[]}`) + len(m.Alerts) - 1
+	n := len(`{"alerts":[]}`) + max(len(m.Alerts)-1, 0)
 	for _, f := range m.fields() {
 		if len(*f.value) > 0 {
 			n += len(`,"":`) + len(f.name) + len(*f.value)
