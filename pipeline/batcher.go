@@ -16,7 +16,7 @@ type batcher struct {
 	ring          *ring
 	flush         func(ctx context.Context, b *batch) error
 	batchRows     int
-	flushInterval time.Duration
+	flushInterval time.Duration // 0: as soon as nothing more is at hand
 
 	current *batch
 	number  uint64 // of current; entries remember it
@@ -89,7 +89,8 @@ func (b *batcher) take(ctx context.Context, c *chunk) error {
 	idle := b.current.To == b.current.From
 	b.add(c)
 	b.ring.free <- c
-	if len(b.current.Events) >= b.batchRows || b.current.cost >= b.ring.budget.max/2 {
+	if len(b.current.Events) >= b.batchRows || b.current.cost >= b.ring.budget.max/2 ||
+		b.flushInterval == 0 && len(b.ring.order) == 0 {
 		return b.hand(ctx)
 	}
 	if idle {

@@ -89,7 +89,7 @@ type Config struct {
 	RingSize       int           // deliveries between reader and batcher
 	RingMaxBytes   int64         // of all chunks and the batch together; a larger frame goes through alone
 	BatchRows      int           // events that make a batch; one delivery more is possible
-	FlushInterval  time.Duration // longest wait of an event for its batch to fill
+	FlushInterval  time.Duration // longest wait of an event for its batch to fill; with AckCommit there is none
 	WriteTimeout   time.Duration // a batch that takes longer is cancelled and tried again
 }
 
@@ -147,6 +147,11 @@ type Pipeline struct {
 func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog.Logger) (*Pipeline, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if cfg.Ack == AckCommit {
+		// Who waits for a commit joins the next one: waiting for more would only
+		// make all of them wait.
+		cfg.FlushInterval = 0
 	}
 	if cfg.Workers == 0 {
 		cfg.Workers = min(runtime.GOMAXPROCS(0), 4)

@@ -65,6 +65,10 @@ func (p *Pipeline) position(ctx context.Context, highest uint64) (stored uint64,
 	}
 }
 
+// paces is how often in a flush interval the journal is looked at, when it is
+// not far ahead.
+const paces = 8
+
 // session stores from a position on until something goes wrong or ctx ends.
 func (p *Pipeline) session(ctx context.Context, stored uint64) error {
 	records, err := p.journal.Reader(stored)
@@ -87,12 +91,12 @@ func (p *Pipeline) session(ctx context.Context, stored uint64) error {
 	}
 	readErr := make(chan error, 1)
 	wg.Go(func() {
-		r := &reader{records: records, journal: p.journal, ring: ring}
+		r := &reader{records: records, journal: p.journal, ring: ring, pace: p.cfg.FlushInterval / paces}
 		err := r.run(ctx)
 		readErr <- err
 	})
 	b := &batcher{
-		ring: ring, flush: p.flush, batchRows: p.cfg.BatchRows, flushInterval: p.cfg.FlushInterval,
+		ring: ring, flush: p.flush, batchRows: p.cfg.BatchRows, flushInterval: p.cfg.FlushInterval - p.cfg.FlushInterval/paces,
 		current: new(batch), number: 1,
 	}
 	b.current.reset(alert.ID(p.journal.ID()), stored)

@@ -107,7 +107,7 @@ type Quarantine struct {
 type Storage struct {
 	URL           string        `key:"url" form:"store" placeholder:"URL" help:"Where events are kept: sqlite:PATH or postgres://... Empty: SQLite in data.dir."`
 	BatchRows     int           `key:"batch_rows" default:"5000" min:"1" max:"1000000" help:"Rows in one transaction."`
-	FlushInterval time.Duration `key:"flush_interval" default:"100ms" min:"1ms" max:"1h" help:"Longest wait for a batch to fill."`
+	FlushInterval time.Duration `key:"flush_interval" default:"100ms" min:"1ms" max:"1h" help:"Longest wait for a batch to fill. With journal.ack commit there is none."`
 	Retention     time.Duration `key:"retention" default:"0s" min:"0s" help:"Drop events older than this. 0: kept for ever."`
 }
 
