@@ -82,6 +82,9 @@ func (c *bodyCache) add(kind alert.Kind, hash uint64, body []byte, result *decod
 		*slot = hash
 		return
 	}
+	if !result.lasts() {
+		return
+	}
 	if old, ok := c.byHash[hash]; ok {
 		c.remove(old)
 	}

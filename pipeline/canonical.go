@@ -76,12 +76,13 @@ func (e *typeError) Error() string {
 // canonicalizer turns keys into canonical encodings. It keeps its buffers.
 type canonicalizer struct {
 	pairs []alert.Pair
-	text  []byte
+	text  []byte // what strings with escapes stand for, one behind the other
 }
 
 // canonical appends the canonical encoding of key to dst. It fails when a value
 // is of the wrong type, and never for a key that it has accepted once.
 func (c *canonicalizer) canonical(dst []byte, kind alert.EntryKind, key []byte) ([]byte, error) {
+	c.text = c.text[:0]
 	switch kind {
 	case alert.KindLabelSet:
 		return c.labelSet(dst, key)
@@ -118,7 +119,7 @@ func (c *canonicalizer) details(dst, key []byte) ([]byte, error) {
 		return dst, err
 	}
 	d := alert.Details{Annotations: pairs}
-	if d.GeneratorURL, err = readString("generatorURL", generator); err != nil {
+	if d.GeneratorURL, err = c.readString("generatorURL", generator); err != nil {
 		return dst, err
 	}
 	if d.Extra, err = canonicalExtra(extra); err != nil {
@@ -138,13 +139,13 @@ func (c *canonicalizer) envelope(dst, key []byte) ([]byte, error) {
 		return dst, err
 	}
 	e := alert.Envelope{GroupLabels: pairs}
-	if e.Receiver, err = readString("receiver", receiver); err != nil {
+	if e.Receiver, err = c.readString("receiver", receiver); err != nil {
 		return dst, err
 	}
-	if e.GroupKey, err = readString("groupKey", groupKey); err != nil {
+	if e.GroupKey, err = c.readString("groupKey", groupKey); err != nil {
 		return dst, err
 	}
-	if e.ExternalURL, err = readString("externalURL", externalURL); err != nil {
+	if e.ExternalURL, err = c.readString("externalURL", externalURL); err != nil {
 		return dst, err
 	}
 	if e.Extra, err = canonicalExtra(extra); err != nil {
@@ -155,7 +156,7 @@ func (c *canonicalizer) envelope(dst, key []byte) ([]byte, error) {
 
 // readPairs reads an object of strings in the way of encoding/json into a
 // map[string]string: null is "", of two members with one name the last wins.
-// The pairs are sorted by name and valid until the next call.
+// The pairs are sorted by name, and views of object and c.text.
 func (c *canonicalizer) readPairs(place string, object []byte) ([]alert.Pair, error) {
 	c.pairs = c.pairs[:0]
 	if object == nil {
@@ -198,23 +199,26 @@ func sortPairs(pairs []alert.Pair) []alert.Pair {
 	return kept
 }
 
+// unquoted returns a view of what a string stands for.
 func (c *canonicalizer) unquoted(quoted []byte) string {
 	if isPlain(quoted) {
-		return string(quoted[1 : len(quoted)-1])
+		return view(quoted[1 : len(quoted)-1])
 	}
-	c.text = appendUnquoted(c.text[:0], quoted)
-	return string(c.text)
+	// When text grows it moves; what is in use of the old one stays as it is.
+	start := len(c.text)
+	c.text = appendUnquoted(c.text, quoted)
+	return view(c.text[start:])
 }
 
-// readString reads a string, "" for nothing.
-func readString(place string, value []byte) (string, error) {
+// readString reads a string, "" for nothing. It returns a view.
+func (c *canonicalizer) readString(place string, value []byte) (string, error) {
 	if value == nil {
 		return "", nil
 	}
 	if value[0] != '"' {
 		return "", &typeError{place, describe(value)}
 	}
-	return string(appendUnquoted(nil, value)), nil
+	return c.unquoted(value), nil
 }
 
 // readFingerprint accepts what Alertmanager sends: 16 lower-case hex digits.

@@ -42,6 +42,16 @@ func (d *decoded) reset() {
 	*d = decoded{events: d.events[:0], rejected: d.rejected[:0]}
 }
 
+// lasts reports whether d may be used for another request.
+func (d *decoded) lasts() bool {
+	for i := range d.events {
+		if d.events[i].labels.key == nil || d.events[i].details.key == nil {
+			return false
+		}
+	}
+	return d.envelope.key != nil
+}
+
 // clone returns a copy that the next reset leaves alone.
 func (d *decoded) clone() *decoded {
 	c := *d

@@ -102,7 +102,8 @@ var (
 	errEntryMissing = errors.New("frame refers to an entry that is lost")
 )
 
-// parsedFrame is a frame with its references resolved. Strings are copies.
+// parsedFrame is a frame with its references resolved. After nameFrames nothing
+// of it points into the payload.
 type parsedFrame struct {
 	seq        uint64
 	receivedAt int64
@@ -110,6 +111,7 @@ type parsedFrame struct {
 	truncated  uint64
 	source     string
 	requestID  string
+	lent       [2][]byte // source and requestID in the payload
 	rejected   []rejectedAlert
 	events     int // how many of the chunk's events are this frame's
 	err        error
@@ -133,8 +135,7 @@ func parseFrame(f *parsedFrame, events []parsedEvent, payload []byte, dict []*st
 	before := len(events)
 	f.envelope = r.entry(alert.KindEnvelope)
 	f.truncated = r.uvarint()
-	f.source = r.string()
-	f.requestID = r.string()
+	f.lent = [2][]byte{r.bytes(), r.bytes()}
 	last := int32(-1)
 	for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 		ev := r.event(last, f.receivedAt)
@@ -156,6 +157,24 @@ func parseFrame(f *parsedFrame, events []parsedEvent, payload []byte, dict []*st
 		return events, errEntryMissing
 	}
 	return events, nil
+}
+
+// nameFrames sets source and requestID of all frames, in one string: an
+// allocation for each would be all that storing a known alert allocates. It
+// returns scratch, which it may have grown.
+func nameFrames(frames []parsedFrame, scratch []byte) []byte {
+	scratch = scratch[:0]
+	for i := range frames {
+		scratch = append(append(scratch, frames[i].lent[0]...), frames[i].lent[1]...)
+	}
+	all := string(scratch)
+	for i := range frames {
+		f := &frames[i]
+		n, m := len(f.lent[0]), len(f.lent[0])+len(f.lent[1])
+		f.source, f.requestID, all = all[:n], all[n:m], all[m:]
+		f.lent = [2][]byte{}
+	}
+	return scratch
 }
 
 // frameReader cuts values off the front of a payload and stays at the first mistake.
@@ -229,16 +248,18 @@ func (r *frameReader) varint() int64 {
 	return v
 }
 
-func (r *frameReader) string() string {
+func (r *frameReader) bytes() []byte {
 	n := r.uvarint()
 	if n > uint64(len(r.b)) {
 		r.fail()
-		return ""
+		return nil
 	}
-	s := string(r.b[:n])
+	b := r.b[:n]
 	r.b = r.b[n:]
-	return s
+	return b
 }
+
+func (r *frameReader) string() string { return string(r.bytes()) }
 
 func (r *frameReader) fail() {
 	r.b = nil

@@ -14,7 +14,7 @@ func segmentOf(dec *decoder, d *decoded) []*storedEntry {
 	put := func(e *entry) {
 		if e.generation == 0 {
 			e.generation, e.number = 1, uint32(len(dict))
-			dict = append(dict, &storedEntry{kind: e.kind, id: e.id, content: bytes.Clone(dec.recall(e))})
+			dict = append(dict, &storedEntry{kind: e.kind, id: e.id, content: canonicalOf(dec, e)})
 		}
 	}
 	put(d.envelope)
@@ -38,6 +38,9 @@ func TestFrameHoldsEverything(t *testing.T) {
 		payload := appendFrame(nil, receivedAt, in, "a source", "a request")
 		got := parsedFrame{receivedAt: receivedAt}
 		events, err := parseFrame(&got, nil, payload, dict)
+		frames := []parsedFrame{got}
+		nameFrames(frames, nil)
+		got = frames[0]
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

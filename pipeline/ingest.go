@@ -57,6 +57,9 @@ func (in *ingestion) put(w record.Writer, generation uint64, e *entry) {
 
 // recall returns the canonical encoding of an entry from its key, in d.arena.
 func (d *decoder) recall(e *entry) []byte {
+	if e.key == nil {
+		panic("BUG: an entry of one request outlived it")
+	}
 	start := len(d.arena)
 	arena, err := d.canon.canonical(d.arena, e.kind, e.key)
 	if err != nil {
@@ -85,7 +88,7 @@ func (in *ingestion) Release() {
 
 // held estimates the memory behind a decoder, in bytes.
 func (d *decoder) held() int {
-	n := cap(d.key) + cap(d.text) + cap(d.arena) + cap(d.wire.extra) + cap(d.fresh)*32 + cap(d.out.events)*64
+	n := cap(d.key) + cap(d.text) + cap(d.canon.text) + cap(d.arena) + cap(d.wire.extra) + cap(d.fresh)*32 + cap(d.out.events)*64
 	for _, f := range d.wire.fields() {
 		n += cap(*f.value)
 	}

@@ -15,7 +15,7 @@ import (
 type entry struct {
 	kind  alert.EntryKind
 	first uint32 // length of the first part of key
-	key   []byte // see canonical.go
+	key   []byte // see canonical.go; nil for an entry of one request only
 	id    alert.ID
 	hash  uint64
 
@@ -38,7 +38,9 @@ const entryOverhead = 160
 func (e *entry) size() int64 { return int64(len(e.key)) + entryOverhead }
 
 // internTable finds the entry of a key. It is bounded in bytes: what was not
-// asked for since the clock's hand came by last makes room for what is new.
+// asked for since the clock's hand came by last makes room for what is new, and
+// once the table is full, for what is new and comes a second time: annotations
+// that carry a measured value come once, and would flush all else.
 // Identity does not depend on it; an entry that was evicted and comes again is
 // worked out again and gets the same one.
 //
@@ -62,7 +64,26 @@ type internShard struct {
 	maxBytes int64
 	hits     uint64
 	misses   uint64
+	once     []uint32 // parts of hashes of keys that came when there was no room
 	_        [32]byte // two locks do not share a cache line
+}
+
+// onceSlots is how many keys a shard remembers that came once. All shards
+// together remember 128 Ki keys in 512 KiB.
+const onceSlots = 4096
+
+// admits reports whether a key may take the place of others: it came before, as
+// far as the shard remembers.
+func (s *internShard) admits(hash uint64) bool {
+	if s.once == nil {
+		s.once = make([]uint32, onceSlots)
+	}
+	slot, part := &s.once[hash/internShards%onceSlots], uint32(hash>>32)
+	if *slot == part {
+		return true
+	}
+	*slot = part
+	return false
 }
 
 const internShards = 32
@@ -141,30 +162,38 @@ func (t *internTable) counts() (hits, misses uint64) {
 
 // add puts in an entry that find did not have, and returns the one that
 // everybody shares: another request may have been quicker. The key is copied;
-// first is the length of its first part.
-// An entry too large for the table is returned without being kept.
+// first is the length of its first part. An entry that is too large for the table
+// is returned all the same; and so is one that is not admitted, without its key:
+// it serves for this request.
 func (t *internTable) add(kind alert.EntryKind, hash uint64, key []byte, first int, id alert.ID) *entry {
-	e := &entry{kind: kind, first: uint32(first), key: bytes.Clone(key), id: id, hash: hash}
+	e := &entry{kind: kind, first: uint32(first), id: id, hash: hash}
+	size := int64(len(key)) + entryOverhead
 	s := &t.shards[hash%internShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.misses++
-	if e.size() > s.maxBytes/4 {
+	if size > s.maxBytes/4 {
+		e.key = bytes.Clone(key)
+		e.gone.Store(true)
+		return e
+	}
+	if s.bytes+size > s.maxBytes && !s.admits(hash) {
 		e.gone.Store(true)
 		return e
 	}
 	if other := s.find(kind, hash, key); other != nil {
 		return other
 	}
-	for s.bytes+e.size() > s.maxBytes {
+	e.key = bytes.Clone(key)
+	for s.bytes+size > s.maxBytes {
 		t.evict(s)
 	}
 	e.next = s.byHash[hash]
 	s.byHash[hash] = e
 
 	s.clock = append(s.clock, e)
-	s.bytes += e.size()
-	t.bytes.Add(e.size())
+	s.bytes += size
+	t.bytes.Add(size)
 	t.entries[kind].Add(1)
 	return e
 }

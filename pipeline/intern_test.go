@@ -75,6 +75,9 @@ func TestInternIsBounded(t *testing.T) {
 	misses := 0
 	for i := range 20000 {
 		add(fmt.Appendf(nil, `{"cold":"%d"}-`, i))
+		if i > 2000 { // a full table wants to see it twice
+			add(fmt.Appendf(nil, `{"cold":"%d"}-`, i))
+		}
 		if e, _ := table.find(alert.KindLabelSet, hot); e == nil {
 			misses++
 			add(hot)
@@ -92,6 +95,38 @@ func TestInternIsBounded(t *testing.T) {
 	huge := make([]byte, most)
 	if e := table.add(alert.KindDetails, 1, huge, 0, alert.ID{}); e == nil || table.entries[alert.KindDetails].Load() != 0 {
 		t.Error("an entry larger than the table must be usable and not be kept")
+	}
+}
+
+// What comes once does not drive out what is known; what comes again gets in.
+func TestInternAdmitsWhatComesAgain(t *testing.T) {
+	t.Parallel()
+	table := newInternTable(256 << 10)
+	come := func(name string, i int) (known bool) {
+		key := fmt.Appendf(nil, `{%q:"%d"}-`, name, i)
+		e, hash := table.find(alert.KindDetails, key)
+		if e == nil {
+			table.add(alert.KindDetails, hash, key, 0, alert.Identity(alert.KindDetails, key))
+		}
+		return e != nil
+	}
+	for i := range 1000 { // half of what fits
+		come("old", i)
+	}
+	for i := range 20000 {
+		come("once", i)
+	}
+	for i := range 1000 {
+		if !come("old", i) {
+			t.Fatalf("known set %d was driven out by sets that came once", i)
+		}
+	}
+	for i := range 100 {
+		come("again", i)
+		come("again", i)
+		if !come("again", i) {
+			t.Fatalf("new set %d is unknown when it comes for the third time", i)
+		}
 	}
 }
 
@@ -123,7 +158,8 @@ func TestIdentityIsOfTheContent(t *testing.T) {
 func TestBodyCache(t *testing.T) {
 	t.Parallel()
 	c := newBodyCache(4 << 10)
-	result := &decoded{elements: 1, events: make([]decodedEvent, 1)}
+	lasts, brief := &entry{key: []byte("{}-")}, &entry{}
+	result := &decoded{elements: 1, envelope: lasts, events: []decodedEvent{{labels: lasts, details: lasts}}}
 	body := []byte(`{"alerts":[{}]}`)
 	ask := func(body []byte) *decoded {
 		found, hash := c.find(alert.Webhook, body)
@@ -154,6 +190,14 @@ func TestBodyCache(t *testing.T) {
 	}
 	if len(c.byHash) != c.recent.Len() || len(c.byHash) == 0 {
 		t.Errorf("%d by hash, %d in order", len(c.byHash), c.recent.Len())
+	}
+	brittle := []byte(`{"alerts":[],"brittle":1}`)
+	for range 3 {
+		_, hash := c.find(alert.Webhook, brittle)
+		c.add(alert.Webhook, hash, brittle, &decoded{envelope: lasts, events: []decodedEvent{{labels: lasts, details: brief}}})
+	}
+	if found, _ := c.find(alert.Webhook, brittle); found != nil {
+		t.Error("kept a result with an entry that is of one request only")
 	}
 	var off *bodyCache
 	if found, hash := off.find(alert.Webhook, body); found != nil {

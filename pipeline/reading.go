@@ -13,11 +13,10 @@ import (
 // storedEntry is a dictionary entry as the storing side meets it, once for each
 // segment that holds it. It implements alert.Entry.
 type storedEntry struct {
-	kind    alert.EntryKind
-	id      alert.ID
-	segment uint64
-	offset  int64
-	journal Journal
+	kind   alert.EntryKind
+	id     alert.ID
+	offset int64
+	source *entrySource
 
 	// content is the canonical encoding until the entry is stored; afterwards
 	// it is read from the journal again, should the store ask. The reader sets
@@ -29,6 +28,12 @@ type storedEntry struct {
 	index int32  // where
 }
 
+// entrySource is where the entries of one segment can be read again.
+type entrySource struct {
+	journal Journal
+	segment uint64
+}
+
 const entryHeadBytes = 1 + 16
 
 func (e *storedEntry) Kind() alert.EntryKind { return e.kind }
@@ -38,7 +43,7 @@ func (e *storedEntry) Content() ([]byte, error) {
 	if e.content != nil {
 		return e.content, nil
 	}
-	payload, err := e.journal.ReadEntry(e.segment, e.offset)
+	payload, err := e.source.journal.ReadEntry(e.source.segment, e.offset)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +62,7 @@ type chunk struct {
 
 	parsed []parsedFrame
 	events []parsedEvent
+	names  []byte
 	ready  chan struct{} // one message: parsed
 }
 
@@ -85,7 +91,7 @@ func (c *chunk) reset() {
 	if cap(c.payloads) > 4*chunkBytes || cap(c.events) > keepEvents {
 		c.payloads, c.events = nil, nil
 	}
-	*c = chunk{payloads: c.payloads[:0], frames: c.frames[:0], parsed: c.parsed[:0], events: c.events[:0], ready: c.ready}
+	*c = chunk{payloads: c.payloads[:0], frames: c.frames[:0], parsed: c.parsed[:0], events: c.events[:0], names: c.names, ready: c.ready}
 }
 
 func (c *chunk) full() bool {
@@ -150,7 +156,7 @@ type reader struct {
 	ring    *ring
 	pace    time.Duration
 
-	segment uint64
+	source  *entrySource // of the present segment; nil before the first
 	dict    []*storedEntry
 	chunk   *chunk // being filled; nil when none is
 	pending int64  // bytes of entries that no chunk has been charged for
@@ -186,12 +192,12 @@ func (r *reader) run(ctx context.Context) error {
 }
 
 func (r *reader) take(ctx context.Context, rec record.Record) error {
-	if rec.Segment != r.segment && rec.Kind != record.Lost {
+	if (r.source == nil || rec.Segment != r.source.segment) && rec.Kind != record.Lost {
 		// A chunk holds frames of one segment, because it has one dictionary.
 		if err := r.handOn(ctx); err != nil {
 			return err
 		}
-		r.segment, r.dict = rec.Segment, nil
+		r.source, r.dict = &entrySource{r.journal, rec.Segment}, nil
 	}
 	switch rec.Kind {
 	case record.Entry:
@@ -214,7 +220,7 @@ func (r *reader) define(rec record.Record) {
 	}
 	e := &storedEntry{
 		kind: alert.EntryKind(rec.Payload[0]), id: alert.ID(rec.Payload[1:entryHeadBytes]),
-		segment: rec.Segment, offset: rec.Offset, journal: r.journal,
+		source: r.source, offset: rec.Offset,
 	}
 	e.content = append([]byte(nil), rec.Payload[entryHeadBytes:]...)
 	r.dict = append(r.dict, e)
@@ -269,5 +275,6 @@ func (c *chunk) parse() {
 		}
 		c.parsed = append(c.parsed, p)
 	}
+	c.names = nameFrames(c.parsed, c.names)
 	c.ready <- struct{}{}
 }

@@ -12,7 +12,7 @@ const (
 	maxPending = 16 << 20
 	// keepBuffer: a buffer that grew beyond this while the disk was slow is not
 	// kept, as it would stay resident for good.
-	keepBuffer = 4 << 20
+	keepBuffer = 8 << 20
 	// waitTicks is how finely WaitTimeout is measured: one ticker for all
 	// waiters instead of a timer for each.
 	waitTicks = 16
