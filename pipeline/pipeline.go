@@ -98,7 +98,7 @@ func DefaultConfig() Config {
 	return Config{
 		Ack: AckFsync, RequestTimeout: 8 * time.Second,
 		InternMaxBytes: 32 << 20, BodyCacheBytes: 8 << 20,
-		RingSize: 1024, RingMaxBytes: 16 << 20, BatchRows: 5000,
+		RingSize: 1024, RingMaxBytes: 8 << 20, BatchRows: 5000,
 		FlushInterval: 100 * time.Millisecond, WriteTimeout: 5 * time.Minute,
 	}
 }

@@ -127,7 +127,7 @@ func TestGOGCFromTheEnvironment(t *testing.T) {
 	if err := os.Unsetenv("GOGC"); err != nil {
 		t.Fatal(err)
 	}
-	if s := applyGOGC(Config{}); s != (Setting{"gogc", "100", "Go's default"}) {
+	if s := applyGOGC(Config{}); s != (Setting{"gogc", "50", "default"}) {
 		t.Errorf("%+v", s)
 	}
 }
