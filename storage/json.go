@@ -22,11 +22,22 @@ func AppendPairs(dst []byte, pairs []alert.Pair) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, Escape(pairs[i].Name))
+		dst = AppendText(dst, pairs[i].Name)
 		dst = append(dst, ':')
-		dst = appendString(dst, Escape(pairs[i].Value))
+		dst = AppendText(dst, pairs[i].Value)
 	}
 	return append(dst, '}')
+}
+
+// AppendText appends the stored form of s as a JSON string.
+func AppendText(dst []byte, s string) []byte { return appendString(dst, Escape(s)) }
+
+// CutText takes off the front of rest what AppendText has put there. The string
+// may share rest.
+func CutText(rest string) (s, behind string, ok bool) {
+	p := pairParser{rest: rest}
+	s, ok = p.string()
+	return Unescape(s), p.rest, ok
 }
 
 // ParsePairs is the inverse of AppendPairs for pairs with unique names; they

@@ -88,7 +88,11 @@ func (c *conn) query(ctx context.Context, query string, each func(row []driver.V
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() {
+		if closeErr := rows.Close(); err == nil {
+			err = closeErr
+		}
+	}()
 	row := c.row
 	if n := len(rows.Columns()); cap(row) < n {
 		row = make([]driver.Value, n)

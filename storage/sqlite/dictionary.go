@@ -3,7 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
@@ -13,126 +15,150 @@ import (
 // that the database has never seen. The content of an entry is asked for only
 // then: it may have to come from the disk.
 func (w *writer) entries(ctx context.Context) error {
-	w.numbers = make([]int64, len(w.b.Entries))
+	w.numbers = slices.Grow(w.numbers[:0], len(w.b.Entries))[:len(w.b.Entries)]
+	for kind := range w.unknown {
+		w.unknown[kind] = w.unknown[kind][:0]
+	}
 	for i, e := range w.b.Entries {
-		id := e.ID()
-		number, ok := w.known.get(id)
+		number, ok := w.known.get(e.ID())
 		if !ok {
-			if i%checkEvery == 0 && ctx.Err() != nil {
-				return ctx.Err()
+			kind := e.Kind()
+			if kind < alert.KindLabelSet || kind > alert.KindEnvelope {
+				return &refusedError{fmt.Errorf("dictionary entry %x: kind %d is unknown", e.ID(), kind)}
 			}
-			var err error
-			if number, err = w.number(e, id); err != nil {
-				return fmt.Errorf("dictionary entry %s %x: %w", e.Kind(), id, err)
-			}
-			w.learned = append(w.learned, numbered{id, number})
+			w.unknown[kind] = append(w.unknown[kind], int32(i))
 		}
 		w.numbers[i] = number
+	}
+	for kind, which := range w.unknown {
+		if len(which) == 0 {
+			continue
+		}
+		if err := w.number(ctx, alert.EntryKind(kind), which); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// number returns the entry's number in the table of its kind. Entries come in
-// swarms: known ones after a restart, new ones when a thousand nodes join or an
-// annotation carries a measured value. So what the last one of the kind was
-// decides what is tried first: an insert in vain costs reading and decoding the
-// content, a look-up in vain costs a quarter of an insert.
-func (w *writer) number(e alert.Entry, id alert.ID) (number int64, err error) {
-	kind := e.Kind()
-	if kind < alert.KindLabelSet || kind > alert.KindEnvelope {
-		return 0, &refusedError{fmt.Errorf("kind %d is unknown", kind)}
-	}
-	found := false
-	if !w.swarm[kind] {
-		if number, found, err = w.find(kind, id); err != nil || found {
-			return number, err
+// statements of the dictionary of a kind.
+type statements struct{ find, last, insert string }
+
+var statementsOf = [...]statements{
+	alert.KindLabelSet: {
+		find:   `SELECT id, identity FROM label_sets WHERE key IN (SELECT value FROM json_each(?))`,
+		last:   `SELECT max(id) FROM label_sets`,
+		insert: `INSERT INTO label_sets (id, identity, key, fingerprint, alertname, severity, labels) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	},
+	alert.KindDetails: {
+		find:   `SELECT id, identity FROM details WHERE key IN (SELECT value FROM json_each(?))`,
+		last:   `SELECT max(id) FROM details`,
+		insert: `INSERT INTO details (id, identity, key, annotations, generator_url, extra) VALUES (?, ?, ?, ?, ?, ?)`,
+	},
+	alert.KindEnvelope: {
+		find:   `SELECT id, identity FROM envelopes WHERE key IN (SELECT value FROM json_each(?))`,
+		last:   `SELECT max(id) FROM envelopes`,
+		insert: `INSERT INTO envelopes (id, identity, key, receiver, group_key, group_labels, external_url, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	},
+}
+
+// findAtOnce is how many entries one query looks for.
+const findAtOnce = 1024
+
+// number sets the numbers of entries of one kind.
+func (w *writer) number(ctx context.Context, kind alert.EntryKind, which []int32) error {
+	for part := range slices.Chunk(which, findAtOnce) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.find(kind, part); err != nil {
+			return fmt.Errorf("find %d entries of kind %s: %w", len(part), kind, err)
 		}
 	}
+	last := int64(-1)
+	for n, i := range which {
+		if w.numbers[i] == 0 {
+			if n%checkEvery == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if last < 0 {
+				if err := w.last(kind, &last); err != nil {
+					return err
+				}
+			}
+			last++
+			if err := w.insert(w.b.Entries[i], last); err != nil {
+				return fmt.Errorf("dictionary entry %s %x: %w", kind, w.b.Entries[i].ID(), err)
+			}
+			w.numbers[i] = last
+		}
+		w.learned = append(w.learned, numbered{w.b.Entries[i].ID(), w.numbers[i]})
+	}
+	return nil
+}
+
+// keyOf is what an entry is found by: so many bytes that two seldom share one,
+// in a number as short as that.
+func keyOf(id alert.ID) int64 {
+	return int64(binary.BigEndian.Uint64(id[:]) >> 16)
+}
+
+func (w *writer) find(kind alert.EntryKind, which []int32) error {
+	at := make(map[alert.ID]int32, len(which))
+	keys := make([]int64, len(which))
+	for n, i := range which {
+		id := w.b.Entries[i].ID()
+		at[id] = i
+		keys[n] = keyOf(id)
+	}
+	return w.c.query(context.Background(), statementsOf[kind].find, func(row []driver.Value) error {
+		if i, ok := at[alert.ID(row[1].([]byte))]; ok {
+			w.numbers[i] = row[0].(int64)
+		}
+		return nil
+	}, numberList(keys))
+}
+
+// last returns the highest number of a kind, 0 for none.
+func (w *writer) last(kind alert.EntryKind, last *int64) error {
+	return w.c.query(context.Background(), statementsOf[kind].last, func(row []driver.Value) error {
+		*last, _ = row[0].(int64)
+		return nil
+	})
+}
+
+func (w *writer) insert(e alert.Entry, number int64) error {
 	content, err := e.Content()
 	if err != nil {
-		return 0, fmt.Errorf("read content: %w", err)
+		return fmt.Errorf("read content: %w", err)
 	}
-	number, inserted, err := w.insert(kind, id, content)
-	if err != nil {
-		return 0, err
+	id := e.ID()
+	insert := func(values ...driver.Value) error {
+		_, err := w.c.exec(context.Background(), statementsOf[e.Kind()].insert, values...)
+		return err
 	}
-	w.swarm[kind] = inserted
-	if !inserted {
-		number, _, err = w.find(kind, id)
-	}
-	return number, err
-}
-
-func (w *writer) find(kind alert.EntryKind, id alert.ID) (number int64, found bool, err error) {
-	sql := `SELECT id FROM label_sets WHERE identity = ?`
-	switch kind {
-	case alert.KindDetails:
-		sql = `SELECT id FROM details WHERE identity = ?`
-	case alert.KindEnvelope:
-		sql = `SELECT id FROM envelopes WHERE identity = ?`
-	}
-	err = w.c.query(context.Background(), sql, func(row []driver.Value) error {
-		number, found = row[0].(int64), true
-		return nil
-	}, id[:])
-	return number, found, err
-}
-
-// insert adds an entry; inserted is false when it was there.
-func (w *writer) insert(kind alert.EntryKind, id alert.ID, content []byte) (number int64, inserted bool, err error) {
-	var res driver.Result
-	switch kind {
+	switch e.Kind() {
 	case alert.KindLabelSet:
-		res, err = w.insertLabelSet(id, content)
+		set, err := alert.DecodeLabelSet(content)
+		if err != nil {
+			return &refusedError{err}
+		}
+		return insert(number, id[:], keyOf(id), int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
+			storage.Escape(alert.Value(set.Labels, "severity")), pairsText(set.Labels))
 	case alert.KindDetails:
-		res, err = w.insertDetails(id, content)
+		d, err := alert.DecodeDetails(content)
+		if err != nil {
+			return &refusedError{err}
+		}
+		return insert(number, id[:], keyOf(id), pairsText(d.Annotations), storage.Escape(d.GeneratorURL), extraValue(d.Extra))
 	default:
-		res, err = w.insertEnvelope(id, content)
+		v, err := alert.DecodeEnvelope(content)
+		if err != nil {
+			return &refusedError{err}
+		}
+		return insert(number, id[:], keyOf(id), storage.Escape(v.Receiver), storage.Escape(v.GroupKey), pairsText(v.GroupLabels),
+			storage.Escape(v.ExternalURL), extraValue(v.Extra))
 	}
-	if err != nil {
-		return 0, false, err
-	}
-	rows, err := res.RowsAffected()
-	if err != nil || rows == 0 {
-		return 0, false, err
-	}
-	number, err = res.LastInsertId()
-	return number, true, err
-}
-
-func (w *writer) insertLabelSet(id alert.ID, content []byte) (driver.Result, error) {
-	set, err := alert.DecodeLabelSet(content)
-	if err != nil {
-		return nil, &refusedError{err}
-	}
-	return w.c.exec(context.Background(), `
-		INSERT INTO label_sets (identity, fingerprint, alertname, severity, labels) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (identity) DO NOTHING`,
-		id[:], int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
-		storage.Escape(alert.Value(set.Labels, "severity")), pairsText(set.Labels))
-}
-
-func (w *writer) insertDetails(id alert.ID, content []byte) (driver.Result, error) {
-	d, err := alert.DecodeDetails(content)
-	if err != nil {
-		return nil, &refusedError{err}
-	}
-	return w.c.exec(context.Background(), `
-		INSERT INTO details (identity, annotations, generator_url, extra) VALUES (?, ?, ?, ?)
-		ON CONFLICT (identity) DO NOTHING`,
-		id[:], pairsText(d.Annotations), storage.Escape(d.GeneratorURL), extraValue(d.Extra))
-}
-
-func (w *writer) insertEnvelope(id alert.ID, content []byte) (driver.Result, error) {
-	v, err := alert.DecodeEnvelope(content)
-	if err != nil {
-		return nil, &refusedError{err}
-	}
-	return w.c.exec(context.Background(), `
-		INSERT INTO envelopes (identity, receiver, group_key, group_labels, external_url, extra) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (identity) DO NOTHING`,
-		id[:], storage.Escape(v.Receiver), storage.Escape(v.GroupKey), pairsText(v.GroupLabels),
-		storage.Escape(v.ExternalURL), extraValue(v.Extra))
 }
 
 func pairsText(pairs []alert.Pair) string { return string(storage.AppendPairs(nil, pairs)) }

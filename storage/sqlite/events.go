@@ -1,10 +1,13 @@
 package sqlite
 
 import (
-	"container/heap"
+	"cmp"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
@@ -13,16 +16,14 @@ import (
 // EventsBefore implements storage.Backend.
 func (b backend) EventsBefore(ctx context.Context, w storage.EventWindow, dst []storage.EventRow) ([]storage.EventRow, error) {
 	err := b.s.reading(ctx, func(c *conn) error {
-		r := eventReader{c: c, from: w.From, below: boundOf(w), status: -1, limit: w.Limit}
-		if w.Status != nil {
-			r.status = int64(*w.Status)
-		}
+		r := eventReader{c: c, from: w.From, below: boundOf(w), status: w.Status, limit: w.Limit, sets: w.LabelSets, found: dst, had: len(dst)}
 		return c.snapshot(ctx, func() (err error) {
 			if w.LabelSets != nil {
-				dst, err = r.ofLabelSets(ctx, w.LabelSets, dst)
+				err = r.ofLabelSets(ctx)
 			} else {
-				dst, err = r.ofDeliveries(ctx, w.Deliveries, dst)
+				err = r.ofDeliveries(ctx, w.Deliveries)
 			}
+			dst = r.found
 			return err
 		})
 	})
@@ -46,163 +47,250 @@ type eventReader struct {
 	c      *conn
 	from   int64        // received at or after
 	below  alert.Cursor // everything asked for is below
-	status int64        // -1: any
+	status *alert.Status
 	limit  int
+	sets   []int64 // nil: all
+
+	found []storage.EventRow // newest first between two sources; found[:had] is the caller's
+	had   int
+	row   unbundled
 }
 
-const eventColumns = `e.received_at, e.delivery, e.ord, e.bits, e.starts_at, e.ends_at, e.label_set, e.details`
+const bundleColumns = `b.id, b.first_at, b.last_at, b.deliveries, b.events`
 
-func eventOf(row []driver.Value) storage.EventRow {
-	status, startNanos, endNanos := storage.UnpackBits(int32(row[3].(int64)))
-	e := storage.EventRow{
-		ReceivedAt: row[0].(int64), Delivery: row[1].(int64), Index: int32(row[2].(int64)), Status: status,
-		StartsAt: alert.Time{Micros: row[4].(int64), Nanos: startNanos}, EndsAt: alert.NoTime,
-		LabelSet: row[6].(int64), Details: row[7].(int64),
-	}
-	if ends, ok := row[5].(int64); ok {
-		e.EndsAt = alert.Time{Micros: ends, Nanos: endNanos}
-	}
-	return e
-}
-
-const deliverySQL = `
-	SELECT ` + eventColumns + ` FROM events e
-	WHERE e.delivery = ?1 AND e.ord < ?2 AND e.received_at >= ?3 AND (e.received_at, e.delivery) <= (?4, ?5)
-		AND (?6 < 0 OR e.bits & 1 = ?6)
-	ORDER BY e.ord DESC LIMIT ?7`
-
-// ofDeliveries reads one delivery after the other: they are given in order, and
-// the key of the table has the order within each.
-func (r *eventReader) ofDeliveries(ctx context.Context, deliveries []int64, dst []storage.EventRow) ([]storage.EventRow, error) {
-	left := r.limit
-	for i, number := range deliveries {
-		if left == 0 {
-			break
-		}
-		if i%checkEvery == 0 && ctx.Err() != nil {
-			return dst, ctx.Err()
-		}
-		ordBelow := int64(1) << 31 // above every index
-		if number == r.below.Delivery {
-			ordBelow = int64(r.below.Index)
-		}
-		had := len(dst)
-		err := r.c.query(context.Background(), deliverySQL,
-			func(row []driver.Value) error {
-				dst = append(dst, eventOf(row))
-				return nil
-			},
-			number, ordBelow, r.from, r.below.ReceivedAt, r.below.Delivery, r.status, int64(left))
-		if err != nil {
-			return dst, err
-		}
-		left -= len(dst) - had
-	}
-	return dst, nil
-}
-
-// ofLabelSets merges one run of events for each label set out of the index,
-// each read a few at a time as it is used up, and one of the tails: so a page
-// costs a look at each label set and a page's worth of events, however many
-// there are of each.
-func (r *eventReader) ofLabelSets(ctx context.Context, sets []int64, dst []storage.EventRow) ([]storage.EventRow, error) {
-	var runs runHeap
-	waiting, err := r.tails(ctx, sets)
-	if err != nil {
-		return dst, err
-	}
-	if len(waiting) > 0 {
-		runs = append(runs, &run{rows: waiting})
-	}
-	first := max(4, 2*r.limit/max(1, len(sets))) // of each set, to begin with
-	for i, set := range sets {
-		if i%checkEvery == 0 && ctx.Err() != nil {
-			return dst, ctx.Err()
-		}
-		one := &run{set: set, below: r.below, next: first}
-		if err := r.fill(ctx, one); err != nil {
-			return dst, err
-		}
-		if len(one.rows) > 0 {
-			runs = append(runs, one)
-		}
-	}
-	heap.Init(&runs)
-	for left := r.limit; left > 0 && len(runs) > 0; left-- {
-		top := runs[0]
-		dst = append(dst, top.rows[0])
-		top.rows = top.rows[1:]
-		if len(top.rows) == 0 && top.next > 0 {
-			if err := r.fill(ctx, top); err != nil {
-				return dst, err
-			}
-		}
-		if len(top.rows) > 0 {
-			heap.Fix(&runs, 0)
-		} else {
-			heap.Pop(&runs)
-		}
-	}
-	return dst, ctx.Err()
-}
-
-const fillSQL = `
-	SELECT ` + eventColumns + ` FROM events_by_set s
-	CROSS JOIN events e ON e.delivery = s.delivery AND e.ord = s.ord
-	WHERE s.label_set = ?1 AND s.received_at >= ?2 AND (s.received_at, s.delivery, s.ord) < (?3, ?4, ?5)
-		AND (?6 < 0 OR e.bits & 1 = ?6)
-	ORDER BY s.received_at DESC, s.delivery DESC, s.ord DESC LIMIT ?7`
-
-// fill reads the next rows of a run out of the index.
-func (r *eventReader) fill(ctx context.Context, one *run) error {
-	want := min(one.next, r.limit)
-	if r.status < 0 {
-		// Every row counts, so this is short, and a context that the driver
-		// watches would cost a goroutine for each of some thousand sets.
-		ctx = context.Background()
-	}
-	one.rows = one.rows[:0]
-	err := r.c.query(ctx, fillSQL,
-		func(row []driver.Value) error {
-			one.rows = append(one.rows, eventOf(row))
-			return nil
-		},
-		one.set, r.from, one.below.ReceivedAt, one.below.Delivery, int64(one.below.Index), r.status, int64(want))
-	if err != nil {
+// unbundle takes a row of bundleColumns apart.
+func (r *eventReader) unbundle(u *unbundled, row []driver.Value) error {
+	id, firstAt := row[0].(int64), row[1].(int64)
+	if err := u.readDeliveries(id, firstAt, row[3].(string), false); err != nil {
 		return err
 	}
-	one.next = 2 * want
-	if len(one.rows) < want {
-		one.next = 0
-	} else {
-		one.below = one.rows[len(one.rows)-1].Cursor()
+	return u.readEvents(id, firstAt, row[4].(string), r.sets)
+}
+
+func (r *eventReader) wants(e *storage.EventRow) bool {
+	if r.status != nil && e.Status != *r.status || e.ReceivedAt < r.from {
+		return false
+	}
+	return cmp.Or(cmp.Compare(e.ReceivedAt, r.below.ReceivedAt), cmp.Compare(e.Delivery, r.below.Delivery), cmp.Compare(e.Index, r.below.Index)) < 0
+}
+
+func (r *eventReader) full() bool { return len(r.found)-r.had >= r.limit }
+
+// bundleAtSQL finds the bundle that holds each of some deliveries, if it is there.
+const bundleAtSQL = `SELECT ` + bundleColumns + ` FROM bundles b
+	WHERE b.id IN (SELECT (SELECT max(id) FROM bundles WHERE id <= value) FROM json_each(?))`
+
+// ofDeliveries reads one delivery after the other: they are given in order.
+// Neighbours are mostly in the same bundle; where journals were written in turn,
+// in one of a few.
+func (r *eventReader) ofDeliveries(ctx context.Context, deliveries []int64) error {
+	const journals = 8
+	open := map[int32]*unbundled{}
+	for _, number := range deliveries {
+		if r.full() {
+			return nil
+		}
+		journal, _ := alert.SplitDelivery(number)
+		u := open[journal]
+		if u == nil {
+			if len(open) == journals {
+				clear(open)
+			}
+			u = &unbundled{}
+			open[journal] = u
+		}
+		if !u.holds(number) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			err := r.c.query(context.Background(), bundleAtSQL, func(row []driver.Value) error { return r.unbundle(u, row) },
+				numberList([]int64{number}))
+			if err != nil {
+				return err
+			}
+		}
+		for i := len(u.events) - 1; i >= 0 && !r.full(); i-- {
+			if e := &u.events[i]; e.Delivery == number && r.wants(e) {
+				r.found = append(r.found, *e)
+			}
+		}
 	}
 	return nil
 }
 
-// tails reads what is not indexed yet, in order.
-func (r *eventReader) tails(ctx context.Context, sets []int64) (out []storage.EventRow, err error) {
-	all, err := tails(ctx, r.c)
-	if err != nil || len(all) == 0 {
+// holds reports whether the delivery is within the bundle.
+func (u *unbundled) holds(number int64) bool {
+	n := len(u.deliveries)
+	return n > 0 && u.deliveries[0].Number <= number && number <= u.deliveries[n-1].Number
+}
+
+// source is a tail or a run: bundles of one journal, so newer ones have higher
+// ids.
+type source struct {
+	lastAt int64
+	tail   tail
+	run    int64 // 0: the tail
+	first  int64 // bundle of the run
+}
+
+// ofLabelSets takes one source after the other, those that end last first, and
+// keeps the newest events of all, until the next source can have none of them.
+func (r *eventReader) ofLabelSets(ctx context.Context) error {
+	sources, err := r.sources(ctx)
+	for batch := 1; err == nil && len(sources) > 0 && !r.beyond(sources[0].lastAt); batch *= 2 {
+		n := min(len(sources), batch, max(1, maxKeys/len(r.sets)))
+		err = r.readSources(ctx, sources[:n])
+		sources = sources[n:]
+	}
+	return err
+}
+
+// maxKeys bounds how many pairs of a run and a label set are looked up at once.
+const maxKeys = 4096
+
+// sources returns what may have events of the window, newest first.
+func (r *eventReader) sources(ctx context.Context) (all []source, err error) {
+	waiting, err := tails(ctx, r.c)
+	if err != nil {
 		return nil, err
 	}
-	list := numberList(sets)
-	for _, t := range all {
-		err := r.c.query(ctx, `
-			SELECT `+eventColumns+` FROM events e
-			WHERE e.delivery > ?1 AND e.delivery <= ?2 AND e.received_at >= ?3
-				AND (e.received_at, e.delivery, e.ord) < (?4, ?5, ?6) AND (?7 < 0 OR e.bits & 1 = ?7)
-				AND +e.label_set IN (SELECT value FROM json_each(?8))
-			ORDER BY e.received_at DESC, e.delivery DESC, e.ord DESC LIMIT ?9`,
-			func(row []driver.Value) error {
-				out = append(out, eventOf(row))
-				return nil
-			},
-			t.after, t.upTo, r.from, r.below.ReceivedAt, r.below.Delivery, int64(r.below.Index), r.status, list, int64(r.limit))
+	for _, t := range waiting {
+		all = append(all, source{lastAt: math.MaxInt64, tail: t})
+	}
+	err = r.c.query(ctx, runsSQL, func(row []driver.Value) error {
+		all = append(all, source{run: row[0].(int64), first: row[1].(int64), lastAt: row[2].(int64)})
+		return nil
+	}, r.from, r.below.ReceivedAt)
+	return all, err
+}
+
+const runsSQL = `SELECT number, first, last_at FROM runs WHERE last_at >= ? AND first_at <= ? ORDER BY last_at DESC`
+
+// beyond reports whether the page is full of events that are newer than a moment.
+func (r *eventReader) beyond(at int64) bool {
+	return r.full() && r.found[len(r.found)-1].ReceivedAt > at
+}
+
+func (r *eventReader) readSources(ctx context.Context, sources []source) error {
+	bundles, err := r.postings(ctx, sources)
+	if err != nil {
+		return err
+	}
+	for i := range sources {
+		s := &sources[i]
+		if r.beyond(s.lastAt) {
+			return nil
+		}
+		begin := len(r.found)
+		if s.run == 0 {
+			err = r.readTail(ctx, s.tail, begin)
+		} else {
+			err = r.readBundles(ctx, bundles[s.run], begin)
+		}
 		if err != nil {
-			return nil, err
+			return err
+		}
+		if begin > r.had && begin < len(r.found) && newestFirst(r.found[begin-1], r.found[begin]) > 0 {
+			slices.SortFunc(r.found[r.had:], newestFirst)
+		}
+		r.found = r.found[:min(len(r.found), r.had+r.limit)]
+	}
+	return nil
+}
+
+const postingsSQL = `SELECT id, sets FROM postings
+	WHERE id IN (SELECT (SELECT max(id) FROM postings WHERE id <= value) FROM json_each(?))`
+
+// postings looks the label sets up in some runs, and returns the ids of their bundles.
+func (r *eventReader) postings(ctx context.Context, sources []source) (map[int64][]int64, error) {
+	var keys []int64
+	firsts := map[int64]int64{}
+	for i := range sources {
+		if run := sources[i].run; run != 0 {
+			firsts[run] = sources[i].first
+			for _, set := range r.sets {
+				keys = append(keys, run<<setBits|set)
+			}
 		}
 	}
-	sortNewestFirst(out)
-	return out, nil
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	bundles := make(map[int64][]int64, len(firsts))
+	err := r.c.query(ctx, postingsSQL, func(row []driver.Value) (err error) {
+		id := row[0].(int64)
+		run := id >> setBits
+		if first, ok := firsts[run]; ok { // else it is the run before, which has no block for the label set
+			bundles[run], err = bundlesOf(bundles[run], row[1].([]byte), id&(1<<setBits-1), first, r.sets)
+		}
+		return err
+	}, numberList(keys))
+	return bundles, err
+}
+
+// take adds the wanted events of a row of bundleColumns to those of the source at hand, which
+// begin at r.found[begin]. It returns errEnough when there can be no more.
+func (r *eventReader) take(row []driver.Value, begin int) error {
+	if begin-r.had >= r.limit && r.found[r.had+r.limit-1].ReceivedAt > row[2].(int64) {
+		return errEnough
+	}
+	if err := r.unbundle(&r.row, row); err != nil {
+		return err
+	}
+	for i := len(r.row.events) - 1; i >= 0; i-- {
+		if e := &r.row.events[i]; r.wants(e) {
+			if r.found = append(r.found, *e); len(r.found)-begin == r.limit {
+				return errEnough
+			}
+		}
+	}
+	return nil
+}
+
+var errEnough = errors.New("enough rows")
+
+const tailSQL = `SELECT ` + bundleColumns + ` FROM bundles b
+	WHERE b.id > ? AND b.id <= ? AND b.last_at >= ? AND b.first_at <= ? ORDER BY b.id DESC`
+
+func (r *eventReader) readTail(ctx context.Context, t tail, begin int) error {
+	err := r.c.query(ctx, tailSQL, func(row []driver.Value) error { return r.take(row, begin) },
+		t.after, t.upTo, r.from, r.below.ReceivedAt)
+	if err == errEnough {
+		err = nil
+	}
+	return err
+}
+
+const bundlesSQL = `SELECT ` + bundleColumns + ` FROM bundles b
+	WHERE b.id IN (SELECT value FROM json_each(?)) AND b.last_at >= ? AND b.first_at <= ? ORDER BY b.id DESC`
+
+// readBundles reads bundles of a run, newest first, some at a time.
+func (r *eventReader) readBundles(ctx context.Context, ids []int64, begin int) error {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	for batch := 8; len(ids) > 0; batch = min(4*batch, 256) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := max(0, len(ids)-batch)
+		err := r.c.query(context.Background(), bundlesSQL, func(row []driver.Value) error { return r.take(row, begin) },
+			numberList(ids[n:]), r.from, r.below.ReceivedAt)
+		if err == errEnough {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		ids = ids[:n]
+	}
+	return nil
+}
+
+// newestFirst is the order of storage.Search.
+func newestFirst(a, b storage.EventRow) int {
+	return cmp.Or(
+		cmp.Compare(b.ReceivedAt, a.ReceivedAt),
+		cmp.Compare(b.Delivery, a.Delivery),
+		cmp.Compare(b.Index, a.Index),
+	)
 }

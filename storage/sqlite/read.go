@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,15 +31,18 @@ func (b backend) query(ctx context.Context, sql string, each func(row []driver.V
 	return nil
 }
 
+const spanSQL = `SELECT
+	(SELECT min(first_at) FROM bundles WHERE last_at <= (SELECT min(last_at) FROM bundles) + ?),
+	(SELECT max(last_at) FROM bundles)`
+
 func (b backend) Span(ctx context.Context) (oldest, newest int64, ok bool, err error) {
-	// Two queries in one: each is a look at one end of the index.
-	err = b.query(ctx, `SELECT (SELECT min(received_at) FROM deliveries), (SELECT max(received_at) FROM deliveries)`,
+	err = b.query(ctx, spanSQL,
 		func(row []driver.Value) error {
 			if oldest, ok = row[0].(int64); ok {
 				newest = row[1].(int64)
 			}
 			return nil
-		})
+		}, int64(bundleSpan))
 	return oldest, newest, ok, err
 }
 
@@ -67,58 +73,110 @@ func (b backend) Candidates(ctx context.Context, n storage.Narrowing, after int6
 	return out, err
 }
 
-const deliveryColumns = `d.received_at, d.id, d.envelope, d.events, d.truncated_alerts, d.source, d.request_id`
+const deliveriesSQL = `SELECT id, first_at, last_at, deliveries FROM bundles
+	WHERE last_at >= ? AND last_at <= ? AND first_at <= ? ORDER BY last_at DESC`
 
-func deliveryOf(row []driver.Value) storage.DeliveryRow {
-	return storage.DeliveryRow{
-		ReceivedAt: row[0].(int64), Number: row[1].(int64), Envelope: row[2].(int64), Events: row[3].(int64),
-		TruncatedAlerts: uint64(row[4].(int64)),
-		Source:          storage.Unescape(row[5].(string)), RequestID: storage.Unescape(row[6].(string)),
-	}
-}
-
-func (b backend) DeliveriesBefore(ctx context.Context, w storage.DeliveryWindow) (out []storage.DeliveryRow, err error) {
-	// Two steps, for SQLite does not seek by a pair of which one is the rowid:
-	// it would read again all deliveries of that moment that came before.
-	same := `d.received_at = ? AND d.id <= ?`
-	if out, err = b.deliveries(ctx, w, out, same, w.Until.ReceivedAt, w.Until.Number); err != nil || w.Until.ReceivedAt < w.From {
+func (b backend) DeliveriesBefore(ctx context.Context, w storage.DeliveryWindow) ([]storage.DeliveryRow, error) {
+	receivers, err := b.envelopesOf(ctx, w.Receiver)
+	if err != nil {
 		return nil, err
 	}
-	return b.deliveries(ctx, w, out, `d.received_at >= ? AND d.received_at < ?`, w.From, w.Until.ReceivedAt)
+	m := merger{w: w, receivers: receivers}
+	err = b.query(ctx, deliveriesSQL, func(row []driver.Value) error {
+		return m.take(row[0].(int64), row[1].(int64), row[2].(int64), row[3].(string))
+	}, w.From, min(w.Until.ReceivedAt, storage.LastTime)+bundleSpan, w.Until.ReceivedAt)
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	m.flush(storage.FirstTime)
+	return m.out, nil
 }
 
-// deliveries appends to out the deliveries of w in a range, up to w.Limit in all.
-func (b backend) deliveries(ctx context.Context, w storage.DeliveryWindow, out []storage.DeliveryRow, where string, args ...driver.Value) ([]storage.DeliveryRow, error) {
-	sql := `SELECT ` + deliveryColumns + ` FROM deliveries d WHERE ` + where
-	if w.Source != nil {
-		sql += ` AND d.source = ?`
-		args = append(args, storage.Escape(*w.Source))
+// envelopesOf returns the envelopes with a receiver, nil for any.
+func (b backend) envelopesOf(ctx context.Context, receiver *string) (map[int64]bool, error) {
+	if receiver == nil {
+		return nil, nil
 	}
-	if w.Receiver != nil {
-		// The plus keeps SQLite from another plan: there is no index on it.
-		sql += ` AND +d.envelope IN (SELECT id FROM envelopes WHERE receiver = ?)`
-		args = append(args, storage.Escape(*w.Receiver))
-	}
-	err := b.query(ctx, sql+` ORDER BY d.received_at DESC, d.id DESC LIMIT ?`,
-		func(row []driver.Value) error {
-			out = append(out, deliveryOf(row))
-			return nil
-		}, append(args, int64(w.Limit-len(out)))...)
+	out := map[int64]bool{}
+	err := b.query(ctx, `SELECT id FROM envelopes WHERE receiver = ?`, func(row []driver.Value) error {
+		out[row[0].(int64)] = true
+		return nil
+	}, storage.Escape(*receiver))
 	return out, err
 }
 
+// merger makes one sequence of the deliveries of bundles that come with the one
+// that ends last first: two journals' may overlap.
+type merger struct {
+	w         storage.DeliveryWindow
+	receivers map[int64]bool // nil: any
+
+	waiting []storage.DeliveryRow // newest first; a bundle that comes may have newer ones
+	out     []storage.DeliveryRow
+	bundle  unbundled
+}
+
+func (m *merger) take(id, firstAt, lastAt int64, text string) error {
+	if m.flush(lastAt + 1); len(m.out) == m.w.Limit {
+		return errEnough
+	}
+	if err := m.bundle.readDeliveries(id, firstAt, text, true); err != nil {
+		return err
+	}
+	n := len(m.waiting)
+	for i := len(m.bundle.deliveries) - 1; i >= 0; i-- {
+		if d := &m.bundle.deliveries[i]; m.wants(d) {
+			d.Source, d.RequestID = strings.Clone(d.Source), strings.Clone(d.RequestID)
+			m.waiting = append(m.waiting, *d)
+		}
+	}
+	if n > 0 {
+		slices.SortFunc(m.waiting, newestDelivery)
+	}
+	return nil
+}
+
+func (m *merger) wants(d *storage.DeliveryRow) bool {
+	until := m.w.Until
+	return d.ReceivedAt >= m.w.From && (d.ReceivedAt < until.ReceivedAt || d.ReceivedAt == until.ReceivedAt && d.Number <= until.Number) &&
+		(m.w.Source == nil || d.Source == *m.w.Source) && (m.receivers == nil || m.receivers[d.Envelope])
+}
+
+// flush gives out what was received at a moment or later.
+func (m *merger) flush(from int64) {
+	n := 0
+	for n < len(m.waiting) && len(m.out) < m.w.Limit && m.waiting[n].ReceivedAt >= from {
+		m.out = append(m.out, m.waiting[n])
+		n++
+	}
+	m.waiting = slices.Delete(m.waiting, 0, n)
+}
+
+func newestDelivery(a, b storage.DeliveryRow) int {
+	return cmp.Or(cmp.Compare(b.ReceivedAt, a.ReceivedAt), cmp.Compare(b.Number, a.Number))
+}
+
 func (b backend) Deliveries(ctx context.Context, keys []storage.DeliveryKey) (map[storage.DeliveryKey]storage.DeliveryRow, error) {
+	wanted := make(map[int64]struct{}, len(keys))
 	numbers := make([]int64, len(keys))
 	for i, k := range keys {
 		numbers[i] = k.Number
+		wanted[k.Number] = struct{}{}
 	}
 	out := make(map[storage.DeliveryKey]storage.DeliveryRow, len(keys))
-	err := b.query(ctx, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id IN (SELECT value FROM json_each(?))`,
-		func(row []driver.Value) error {
-			d := deliveryOf(row)
-			out[d.Key()] = d
-			return nil
-		}, numberList(numbers))
+	var u unbundled
+	err := b.query(ctx, bundleAtSQL, func(row []driver.Value) error {
+		if err := u.readDeliveries(row[0].(int64), row[1].(int64), row[3].(string), true); err != nil {
+			return err
+		}
+		for _, d := range u.deliveries {
+			if _, ok := wanted[d.Number]; ok {
+				d.Source, d.RequestID = strings.Clone(d.Source), strings.Clone(d.RequestID)
+				out[d.Key()] = d
+			}
+		}
+		return nil
+	}, numberList(numbers))
 	return out, err
 }
 

@@ -63,8 +63,8 @@ func TestIndexAndTailsAreOne(t *testing.T) {
 		mustWrite(t, s, two.batch(90))
 		total += indexEvery/4 + 90
 		if i == 3 {
-			if n := count(t, s, `SELECT count(*) FROM events_by_set`); n != indexEvery {
-				t.Fatalf("%d events in the index, want %d", n, indexEvery)
+			if n := count(t, s, `SELECT count(*) FROM runs`); n == 0 {
+				t.Fatal("nothing is indexed")
 			}
 		}
 	}
@@ -107,11 +107,11 @@ func TestNewJournalIndexesTheOld(t *testing.T) {
 	mustPosition(t, s, f.journal)
 	mustWrite(t, s, f.batch(500))
 	mustPosition(t, s, alert.ID{9})
-	if n := count(t, s, `SELECT count(*) FROM events_by_set`); n != 500 {
-		t.Fatalf("%d events in the index, want 500", n)
+	if n := count(t, s, `SELECT count(*) FROM runs`); n != 1 {
+		t.Fatalf("%d runs in the index, want 1", n)
 	}
 	if n := count(t, s, `SELECT sum(unindexed) FROM journals`); n != 0 {
-		t.Fatalf("%d events wait for the index", n)
+		t.Fatalf("a weight of %d waits for the index", n)
 	}
 	mustWrite(t, s, f.batch(500))
 	if n := len(keys(t, s, matching(t, `job="node"`))); n != 1000 {
@@ -145,16 +145,19 @@ func TestPlans(t *testing.T) {
 			t.Errorf("plan of %s sorts:\n%s", sql, got)
 		}
 	}
-	plan(`SELECT d.source FROM deliveries d WHERE d.received_at = ? AND d.id <= ? ORDER BY d.received_at DESC, d.id DESC LIMIT ?`,
-		"USING INDEX deliveries_time (received_at=? AND rowid<?)")
-	plan(`SELECT d.source FROM deliveries d WHERE d.received_at >= ? AND d.received_at < ? ORDER BY d.received_at DESC, d.id DESC LIMIT ?`,
-		"USING INDEX deliveries_time (received_at>? AND received_at<?)")
-	plan(fillSQL, "SEARCH s USING PRIMARY KEY (label_set=? AND received_at>? AND (received_at,delivery,ord)<(?,?,?))",
-		"SEARCH e USING PRIMARY KEY (delivery=? AND ord=?)")
+	plan(deliveriesSQL, "USING INDEX bundles_time (last_at>? AND last_at<?)")
+	plan(bundleAtSQL, "SEARCH b USING INTEGER PRIMARY KEY (rowid=?)", "SEARCH bundles USING INTEGER PRIMARY KEY (rowid<?)")
+	plan(bundlesSQL, "SEARCH b USING INTEGER PRIMARY KEY (rowid=?)")
+	plan(tailSQL, "SEARCH b USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
+	plan(runsSQL, "USING INDEX runs_time (last_at>?)")
+	plan(postingsSQL, "SEARCH postings USING INTEGER PRIMARY KEY (rowid=?)", "SEARCH postings USING INTEGER PRIMARY KEY (rowid<?)")
+	plan(spanSQL, "USING COVERING INDEX bundles_time")
+	for _, kind := range statementsOf[1:] {
+		plan(kind.find, "_key (key=?)")
+	}
 	plan(`SELECT labels FROM label_sets WHERE id IN (SELECT value FROM json_each(?))`, "USING INTEGER PRIMARY KEY (rowid=?)")
 	plan(`SELECT labels FROM label_sets WHERE id > ? AND fingerprint = ? ORDER BY id LIMIT ?`,
 		"USING INDEX label_sets_fingerprint (fingerprint=? AND rowid>?)")
-	plan(deliverySQL, "SEARCH e USING PRIMARY KEY (delivery=? AND ord<?)")
 }
 
 func TestWritesGoOnWhileYieldRuns(t *testing.T) {

@@ -6,67 +6,74 @@ CREATE TABLE journals (
     number    INTEGER PRIMARY KEY,
     id        BLOB NOT NULL UNIQUE,
     position  INTEGER NOT NULL,  -- stored up to here
-    indexed   INTEGER NOT NULL,  -- in events_by_set up to here
-    unindexed INTEGER NOT NULL   -- how many events came after that
+    last_at   INTEGER NOT NULL,  -- when the last delivery was received
+    indexed   INTEGER NOT NULL,  -- in postings up to here
+    unindexed INTEGER NOT NULL   -- what came after that, see the weight of a tail
 );
 
 CREATE TABLE label_sets (
     id          INTEGER PRIMARY KEY,
-    identity    BLOB NOT NULL UNIQUE,
+    identity    BLOB NOT NULL,
+    key         INTEGER NOT NULL,  -- six bytes of the identity
     fingerprint INTEGER NOT NULL,
     alertname   TEXT NOT NULL,
     severity    TEXT NOT NULL,
     labels      TEXT NOT NULL
 );
+CREATE INDEX label_sets_key ON label_sets (key);
 CREATE INDEX label_sets_fingerprint ON label_sets (fingerprint);
 
 CREATE TABLE details (
     id            INTEGER PRIMARY KEY,
-    identity      BLOB NOT NULL UNIQUE,
+    identity      BLOB NOT NULL,
+    key           INTEGER NOT NULL,
     annotations   TEXT NOT NULL,
     generator_url TEXT NOT NULL,
     extra         TEXT
 );
+CREATE INDEX details_key ON details (key);
 
 CREATE TABLE envelopes (
     id           INTEGER PRIMARY KEY,
-    identity     BLOB NOT NULL UNIQUE,
+    identity     BLOB NOT NULL,
+    key          INTEGER NOT NULL,
     receiver     TEXT NOT NULL,
     group_key    TEXT NOT NULL,
     group_labels TEXT NOT NULL,
     external_url TEXT NOT NULL,
     extra        TEXT
 );
+CREATE INDEX envelopes_key ON envelopes (key);
 
-CREATE TABLE deliveries (
-    id               INTEGER PRIMARY KEY,  -- journal number << 48 | position
-    received_at      INTEGER NOT NULL,
-    source           TEXT NOT NULL,
-    envelope         INTEGER NOT NULL,
-    request_id       TEXT NOT NULL,
-    truncated_alerts INTEGER NOT NULL,
-    events           INTEGER NOT NULL
+-- A bundle is some consecutive deliveries of a journal with their events. Times
+-- in it are differences to first_at, positions to that of the first delivery.
+--
+-- An element of deliveries:
+--     [position, received_at, envelope, truncated_alerts, events, base, source, request_id]
+-- The index of an event in its delivery is its place in events, less base.
+--
+-- An element of events, where what is at the end and missing is 0, null and that:
+--     [place of its delivery in deliveries, label_set, details, starts_at, bits, ends_at, index]
+CREATE TABLE bundles (
+    id         INTEGER PRIMARY KEY,  -- of the first delivery: journal number << 48 | position
+    first_at   INTEGER NOT NULL,     -- when the first delivery was received
+    last_at    INTEGER NOT NULL,     -- and the last, no more than a second later
+    alerts     INTEGER NOT NULL,     -- how many events there are
+    deliveries TEXT NOT NULL,
+    events     TEXT NOT NULL
 );
-CREATE INDEX deliveries_time ON deliveries (received_at);
+CREATE INDEX bundles_time ON bundles (last_at);
 
-CREATE TABLE events (
-    delivery    INTEGER NOT NULL,
-    ord         INTEGER NOT NULL,
-    received_at INTEGER NOT NULL,
-    starts_at   INTEGER NOT NULL,
-    ends_at     INTEGER,           -- null when open
-    label_set   INTEGER NOT NULL,
-    details     INTEGER NOT NULL,
-    bits        INTEGER NOT NULL,  -- status and nanoseconds, see storage.PackBits
-    PRIMARY KEY (delivery, ord)
-) WITHOUT ROWID;
+-- The index of events by label set comes in runs, see index.go.
+CREATE TABLE runs (
+    number     INTEGER PRIMARY KEY,
+    first      INTEGER NOT NULL,  -- id of its first bundle
+    first_at   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL
+);
+CREATE INDEX runs_time ON runs (last_at);
 
--- The index of events by label set, filled some thousand events at a time: see
--- index.go.
-CREATE TABLE events_by_set (
-    label_set   INTEGER NOT NULL,
-    received_at INTEGER NOT NULL,
-    delivery    INTEGER NOT NULL,
-    ord         INTEGER NOT NULL,
-    PRIMARY KEY (label_set, received_at, delivery, ord)
-) WITHOUT ROWID;
+CREATE TABLE postings (
+    id   INTEGER PRIMARY KEY,  -- run << 40 | first label set
+    sets BLOB NOT NULL         -- label sets with the bundles of each
+);

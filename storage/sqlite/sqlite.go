@@ -36,11 +36,11 @@ type Store struct {
 	writers *pool // one connection
 	readers *pool
 
-	indexEvery int64 // how many events may wait for the index; tests make it small
+	indexEvery int64 // weight at which a tail is indexed; tests make it small
 
 	// ---- owned by who holds the writing connection ----
-	numbers *numbers
-	wal     walGuard
+	writer writer
+	wal    walGuard
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -68,8 +68,8 @@ func New(cfg Config) (*Store, error) {
 
 		indexEvery: defaultIndexEvery,
 
-		numbers: newNumbers(maxNumbers),
-		wal:     walGuard{path: path + "-wal", next: walAlarm},
+		writer: writer{known: newNumbers(maxNumbers)},
+		wal:    walGuard{path: path + "-wal", next: walAlarm},
 	}
 	err = s.writing(context.Background(), func(c *conn) error { return migrate(c) })
 	if err != nil {
@@ -155,7 +155,8 @@ func registered(ctx context.Context, c *conn, journal alert.ID) (position uint64
 	if err := indexAll(ctx, c); err != nil {
 		return 0, err
 	}
-	res, err := c.exec(ctx, `INSERT INTO journals (id, position, indexed, unindexed) VALUES (?, 0, 0, 0)`, journal[:])
+	res, err := c.exec(ctx, `INSERT INTO journals (id, position, last_at, indexed, unindexed) VALUES (?, 0, ?, 0, 0)`,
+		journal[:], int64(storage.FirstTime))
 	if err != nil {
 		return 0, err
 	}

@@ -21,14 +21,16 @@ func (s *Store) Try(ctx context.Context, b *alert.Batch) error {
 
 func (s *Store) store(ctx context.Context, b *alert.Batch, keep bool) error {
 	err := s.writing(ctx, func(c *conn) error {
-		w := writer{c: c, b: b, known: s.numbers, indexEvery: s.indexEvery}
-		if err := c.transaction(ctx, keep, func() error { return w.run(ctx) }); err != nil {
+		w := &s.writer
+		w.begin(c, b)
+		defer w.end()
+		if err := c.transaction(ctx, keep, func() error { return w.run(ctx, s.indexEvery) }); err != nil {
 			return err
 		}
 		if !keep {
 			return nil
 		}
-		s.numbers.add(w.learned)
+		w.known.add(w.learned)
 		s.wal.check(ctx, c)
 		return nil
 	})
@@ -46,120 +48,81 @@ const maxPosition = 1<<48 - 1
 // context that the driver watches costs a goroutine for each row.
 const checkEvery = 256
 
-// writer turns one batch into rows, inside a transaction.
+// writer turns one batch after the other into rows, inside a transaction each.
+// Its buffers are used again.
 type writer struct {
-	c     *conn
-	b     *alert.Batch
-	known *numbers // read only: the transaction may yet fail
+	known *numbers // of committed entries
 
-	indexEvery int64
+	c *conn
+	b *alert.Batch
 
 	journal int32
-	learned []numbered // what known lacks
+	learned []numbered // what known lacks: the transaction may yet fail
 	numbers []int64    // of b.Entries
-
-	swarm [alert.KindEnvelope + 1]bool // the last entry of the kind was new
+	unknown [alert.KindEnvelope + 1][]int32
+	bundle  bundle
+	tail    tail  // of the journal, with what was stored of the batch
+	lastAt  int64 // when the last delivery before was received
+	indexer indexer
 }
 
-func (w *writer) run(ctx context.Context) error {
+func (w *writer) begin(c *conn, b *alert.Batch) {
+	w.c, w.b, w.learned = c, b, w.learned[:0]
+}
+
+// maxKept bounds how much of a buffer is kept for the next batch.
+const maxKept = 4 << 20
+
+// end lets go of the batch, and of buffers that a huge one has left.
+func (w *writer) end() {
+	w.c, w.b = nil, nil
+	if cap(w.bundle.eventText)+cap(w.bundle.deliveryText) > maxKept {
+		w.bundle = bundle{}
+	}
+	if 8*cap(w.indexer.pairs) > maxKept {
+		w.indexer = indexer{}
+	}
+}
+
+func (w *writer) run(ctx context.Context, indexEvery int64) error {
 	if w.b.To > maxPosition {
 		return &refusedError{fmt.Errorf("position %d is beyond %d", w.b.To, uint64(maxPosition))}
 	}
-	tail, err := w.advance(ctx)
-	if err != nil {
+	if err := w.advance(ctx); err != nil {
 		return err
 	}
 	if err := w.entries(ctx); err != nil {
 		return err
 	}
-	if err := w.deliveries(ctx); err != nil {
+	if err := w.bundles(ctx); err != nil {
 		return err
 	}
-	if err := w.events(ctx); err != nil {
-		return err
+	if w.tail.weight >= indexEvery {
+		if err := w.indexer.index(ctx, w.c, w.tail); err != nil {
+			return err
+		}
+		w.tail.weight = 0
 	}
-	if tail.events >= w.indexEvery {
-		return tail.index(ctx, w.c)
-	}
-	return nil
+	_, err := w.c.exec(context.Background(), `UPDATE journals SET unindexed = ?, last_at = ? WHERE number = ?`,
+		w.tail.weight, w.lastAt, int64(w.journal))
+	return err
 }
 
 // advance moves the journal's position, first of all, so that a batch that
-// begins elsewhere costs nothing more. It returns what is not indexed yet,
-// this batch included.
-func (w *writer) advance(ctx context.Context) (t tail, err error) {
+// begins elsewhere costs nothing more.
+func (w *writer) advance(ctx context.Context) error {
 	found := false
-	err = w.c.query(ctx, `
-		UPDATE journals SET position = ?, unindexed = unindexed + ? WHERE id = ? AND position = ?
-		RETURNING number, indexed, position, unindexed`,
+	err := w.c.query(ctx, `
+		UPDATE journals SET position = ? WHERE id = ? AND position = ?
+		RETURNING number, indexed, position, unindexed, last_at`,
 		func(row []driver.Value) error {
-			found, t = true, tailOf(row)
+			found, w.tail, w.lastAt = true, tailOf(row), row[4].(int64)
 			return nil
 		},
-		int64(w.b.To), int64(len(w.b.Events)), w.b.Journal[:], int64(w.b.From))
+		int64(w.b.To), w.b.Journal[:], int64(w.b.From))
 	if err == nil && !found {
 		err = storage.ErrPosition
 	}
-	w.journal = t.journal
-	return t, err
-}
-
-func (w *writer) deliveries(ctx context.Context) error {
-	counts := make([]int64, len(w.b.Deliveries))
-	for i := range w.b.Events {
-		counts[w.b.Events[i].Delivery]++
-	}
-	for i := range w.b.Deliveries {
-		d := &w.b.Deliveries[i]
-		if i%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := inRange("received at", d.ReceivedAt); err != nil {
-			return fmt.Errorf("delivery %d: %w", d.Seq, err)
-		}
-		_, err := w.c.exec(context.Background(), `
-			INSERT INTO deliveries (id, received_at, source, envelope, request_id, truncated_alerts, events)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			alert.DeliveryNumber(w.journal, d.Seq), d.ReceivedAt, storage.Escape(d.Source),
-			w.numbers[d.Envelope], storage.Escape(d.RequestID), int64(d.TruncatedAlerts), counts[i])
-		if err != nil {
-			return fmt.Errorf("insert delivery %d: %w", d.Seq, err)
-		}
-	}
-	return nil
-}
-
-func (w *writer) events(ctx context.Context) error {
-	for i := range w.b.Events {
-		e := &w.b.Events[i]
-		if i%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		d := &w.b.Deliveries[e.Delivery]
-		var ends driver.Value // null when open
-		err := inRange("starts at", e.StartsAt.Micros)
-		if err == nil && !e.EndsAt.IsNone() {
-			ends = e.EndsAt.Micros
-			err = inRange("ends at", e.EndsAt.Micros)
-		}
-		if err == nil {
-			_, err = w.c.exec(context.Background(), `
-				INSERT INTO events (delivery, ord, received_at, starts_at, ends_at, label_set, details, bits)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-				alert.DeliveryNumber(w.journal, d.Seq), int64(e.Index), d.ReceivedAt, e.StartsAt.Micros, ends,
-				w.numbers[e.Labels], w.numbers[e.Details], int64(storage.PackBits(e.Status, e.StartsAt, e.EndsAt)))
-		}
-		if err != nil {
-			return fmt.Errorf("insert event %d of delivery %d: %w", e.Index, d.Seq, err)
-		}
-	}
-	return nil
-}
-
-// inRange refuses a time that the views cannot show and Postgres cannot hold.
-func inRange(what string, micros int64) error {
-	if micros < storage.FirstTime || micros > storage.LastTime {
-		return &refusedError{fmt.Errorf("%s %d µs, outside the years 0 to 9999", what, micros)}
-	}
-	return nil
+	w.journal = w.tail.journal
+	return err
 }

@@ -21,7 +21,7 @@ import (
 // them.
 func (i *instance) stored(ctx context.Context) (rows, bytes int64, err error) {
 	file := filepath.Join(i.dir, "data", "stormdrain.db")
-	driver, source, count := "sqlite", "file:"+file+"?mode=ro", "SELECT count(*) FROM events"
+	driver, source, count := "sqlite", "file:"+file+"?mode=ro", "SELECT coalesce(sum(alerts), 0) FROM bundles"
 	size := "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
 	if i.db != nil {
 		driver, source, count = "pgx", i.db.url, "SELECT coalesce(sum(cardinality(label_sets)), 0)::bigint FROM deliveries"
