@@ -197,7 +197,7 @@ func TestSecondProcess(t *testing.T) {
 			t.Fatal("the child stopped early")
 		}
 	}
-	if n := count(t, s, `SELECT count(*) - count(DISTINCT identity) FROM label_sets`); n != 0 {
+	if n := count(t, s, `SELECT count(*) - count(DISTINCT labels) FROM label_sets`); n != 0 {
 		t.Errorf("%d label sets are there twice", n)
 	}
 	whole(t, s, 5000+1000*batches)

@@ -1,9 +1,9 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -42,89 +42,114 @@ func (w *writer) entries(ctx context.Context) error {
 }
 
 // statements of the dictionary of a kind.
-type statements struct{ find, last, insert string }
+type statements struct{ last, insert string }
 
 var statementsOf = [...]statements{
 	alert.KindLabelSet: {
-		find:   `SELECT id, identity FROM label_sets WHERE key IN (SELECT value FROM json_each(?))`,
 		last:   `SELECT max(id) FROM label_sets`,
-		insert: `INSERT INTO label_sets (id, identity, key, fingerprint, alertname, severity, labels) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		insert: `INSERT INTO label_sets (id, fingerprint, alertname, severity, labels) VALUES (?, ?, ?, ?, ?)`,
 	},
 	alert.KindDetails: {
-		find:   `SELECT id, identity FROM details WHERE key IN (SELECT value FROM json_each(?))`,
 		last:   `SELECT max(id) FROM details`,
-		insert: `INSERT INTO details (id, identity, key, annotations, generator_url, extra) VALUES (?, ?, ?, ?, ?, ?)`,
+		insert: `INSERT INTO details (id, annotations, generator_url, extra) VALUES (?, ?, ?, ?)`,
 	},
 	alert.KindEnvelope: {
-		find:   `SELECT id, identity FROM envelopes WHERE key IN (SELECT value FROM json_each(?))`,
 		last:   `SELECT max(id) FROM envelopes`,
-		insert: `INSERT INTO envelopes (id, identity, key, receiver, group_key, group_labels, external_url, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		insert: `INSERT INTO envelopes (id, receiver, group_key, group_labels, external_url, extra) VALUES (?, ?, ?, ?, ?, ?)`,
 	},
 }
 
-// findAtOnce is how many entries one query looks for.
-const findAtOnce = 1024
-
-// number sets the numbers of entries of one kind.
+// number sets the numbers of entries of one kind that are not known.
 func (w *writer) number(ctx context.Context, kind alert.EntryKind, which []int32) error {
-	for part := range slices.Chunk(which, findAtOnce) {
-		if err := ctx.Err(); err != nil {
+	slots := w.sorted(which)
+	found, err := w.find(ctx, kind, slots)
+	if err != nil {
+		return fmt.Errorf("find %d entries of kind %s: %w", len(which), kind, err)
+	}
+	if found < len(which) {
+		if err := w.add(ctx, kind, which); err != nil {
 			return err
 		}
-		if err := w.find(kind, part); err != nil {
-			return fmt.Errorf("find %d entries of kind %s: %w", len(part), kind, err)
+		if err := addLayer(ctx, w.c, kind, w.fresh(slots)); err != nil {
+			return fmt.Errorf("index entries of kind %s: %w", kind, err)
 		}
 	}
-	last := int64(-1)
-	for n, i := range which {
-		if w.numbers[i] == 0 {
-			if n%checkEvery == 0 && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if last < 0 {
-				if err := w.last(kind, &last); err != nil {
-					return err
-				}
-			}
-			last++
-			if err := w.insert(w.b.Entries[i], last); err != nil {
-				return fmt.Errorf("dictionary entry %s %x: %w", kind, w.b.Entries[i].ID(), err)
-			}
-			w.numbers[i] = last
-		}
+	for _, i := range which {
 		w.learned = append(w.learned, numbered{w.b.Entries[i].ID(), w.numbers[i]})
 	}
 	return nil
 }
 
-// keyOf is what an entry is found by: so many bytes that two seldom share one,
-// in a number as short as that.
-func keyOf(id alert.ID) int64 {
-	return int64(binary.BigEndian.Uint64(id[:]) >> 16)
+// sorted returns slots with the places of some entries in the batch for numbers.
+func (w *writer) sorted(which []int32) []byte {
+	slots := make([][slotBytes]byte, len(which))
+	for n, i := range which {
+		appendSlot(slots[n][:0], w.b.Entries[i].ID(), int64(i))
+	}
+	slices.SortFunc(slots, func(a, b [slotBytes]byte) int { return bytes.Compare(a[:], b[:]) })
+	flat := make([]byte, 0, len(slots)*slotBytes)
+	for n := range slots {
+		flat = append(flat, slots[n][:]...)
+	}
+	return flat
 }
 
-func (w *writer) find(kind alert.EntryKind, which []int32) error {
-	at := make(map[alert.ID]int32, len(which))
-	keys := make([]int64, len(which))
-	for n, i := range which {
-		id := w.b.Entries[i].ID()
-		at[id] = i
-		keys[n] = keyOf(id)
-	}
-	return w.c.query(context.Background(), statementsOf[kind].find, func(row []driver.Value) error {
-		if i, ok := at[alert.ID(row[1].([]byte))]; ok {
-			w.numbers[i] = row[0].(int64)
+// find sets the numbers of those that are in the database, and returns how many.
+func (w *writer) find(ctx context.Context, kind alert.EntryKind, slots []byte) (found int, err error) {
+	layers, err := layersOf(ctx, w.c, kind)
+	for i := len(layers) - 1; i >= 0 && err == nil && found*slotBytes < len(slots); i-- {
+		if err = ctx.Err(); err != nil {
+			break
 		}
-		return nil
-	}, numberList(keys))
+		err = layers[i].find(context.Background(), w.c, slots, func(slot int, number int64) {
+			w.numbers[slotNumber(slots[slot*slotBytes:])] = number
+			found++
+		})
+	}
+	return found, err
+}
+
+// add stores the entries that have no number yet.
+func (w *writer) add(ctx context.Context, kind alert.EntryKind, which []int32) error {
+	last, err := w.last(kind)
+	if err != nil {
+		return err
+	}
+	w.after = last
+	for n, i := range which {
+		if w.numbers[i] != 0 {
+			continue
+		}
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		last++
+		if err := w.insert(w.b.Entries[i], last); err != nil {
+			return fmt.Errorf("dictionary entry %s %x: %w", kind, w.b.Entries[i].ID(), err)
+		}
+		w.numbers[i] = last
+	}
+	return nil
+}
+
+// fresh keeps, in place, the slots of entries that were added, with their numbers.
+func (w *writer) fresh(slots []byte) []byte {
+	out := slots[:0]
+	for ; len(slots) > 0; slots = slots[slotBytes:] {
+		if number := w.numbers[slotNumber(slots)]; number > w.after {
+			out = appendSlot(out, alert.ID(slots), number)
+		}
+	}
+	return out
 }
 
 // last returns the highest number of a kind, 0 for none.
-func (w *writer) last(kind alert.EntryKind, last *int64) error {
-	return w.c.query(context.Background(), statementsOf[kind].last, func(row []driver.Value) error {
-		*last, _ = row[0].(int64)
+func (w *writer) last(kind alert.EntryKind) (last int64, err error) {
+	err = w.c.query(context.Background(), statementsOf[kind].last, func(row []driver.Value) error {
+		last, _ = row[0].(int64)
 		return nil
 	})
+	return last, err
 }
 
 func (w *writer) insert(e alert.Entry, number int64) error {
@@ -132,7 +157,6 @@ func (w *writer) insert(e alert.Entry, number int64) error {
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
-	id := e.ID()
 	insert := func(values ...driver.Value) error {
 		_, err := w.c.exec(context.Background(), statementsOf[e.Kind()].insert, values...)
 		return err
@@ -143,20 +167,20 @@ func (w *writer) insert(e alert.Entry, number int64) error {
 		if err != nil {
 			return &refusedError{err}
 		}
-		return insert(number, id[:], keyOf(id), int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
+		return insert(number, int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
 			storage.Escape(alert.Value(set.Labels, "severity")), pairsText(set.Labels))
 	case alert.KindDetails:
 		d, err := alert.DecodeDetails(content)
 		if err != nil {
 			return &refusedError{err}
 		}
-		return insert(number, id[:], keyOf(id), pairsText(d.Annotations), storage.Escape(d.GeneratorURL), extraValue(d.Extra))
+		return insert(number, pairsText(d.Annotations), storage.Escape(d.GeneratorURL), extraValue(d.Extra))
 	default:
 		v, err := alert.DecodeEnvelope(content)
 		if err != nil {
 			return &refusedError{err}
 		}
-		return insert(number, id[:], keyOf(id), storage.Escape(v.Receiver), storage.Escape(v.GroupKey), pairsText(v.GroupLabels),
+		return insert(number, storage.Escape(v.Receiver), storage.Escape(v.GroupKey), pairsText(v.GroupLabels),
 			storage.Escape(v.ExternalURL), extraValue(v.Extra))
 	}
 }

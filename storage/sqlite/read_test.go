@@ -152,9 +152,7 @@ func TestPlans(t *testing.T) {
 	plan(runsSQL, "USING INDEX runs_time (last_at>?)")
 	plan(postingsSQL, "SEARCH postings USING INTEGER PRIMARY KEY (rowid=?)", "SEARCH postings USING INTEGER PRIMARY KEY (rowid<?)")
 	plan(spanSQL, "USING COVERING INDEX bundles_time")
-	for _, kind := range statementsOf[1:] {
-		plan(kind.find, "_key (key=?)")
-	}
+	plan(layerRowsSQL, "SEARCH identities USING INTEGER PRIMARY KEY (rowid=?)")
 	plan(`SELECT labels FROM label_sets WHERE id IN (SELECT value FROM json_each(?))`, "USING INTEGER PRIMARY KEY (rowid=?)")
 	plan(`SELECT labels FROM label_sets WHERE id > ? AND fingerprint = ? ORDER BY id LIMIT ?`,
 		"USING INDEX label_sets_fingerprint (fingerprint=? AND rowid>?)")

@@ -13,37 +13,41 @@ CREATE TABLE journals (
 
 CREATE TABLE label_sets (
     id          INTEGER PRIMARY KEY,
-    identity    BLOB NOT NULL,
-    key         INTEGER NOT NULL,  -- six bytes of the identity
     fingerprint INTEGER NOT NULL,
     alertname   TEXT NOT NULL,
     severity    TEXT NOT NULL,
     labels      TEXT NOT NULL
 );
-CREATE INDEX label_sets_key ON label_sets (key);
 CREATE INDEX label_sets_fingerprint ON label_sets (fingerprint);
 
 CREATE TABLE details (
     id            INTEGER PRIMARY KEY,
-    identity      BLOB NOT NULL,
-    key           INTEGER NOT NULL,
     annotations   TEXT NOT NULL,
     generator_url TEXT NOT NULL,
     extra         TEXT
 );
-CREATE INDEX details_key ON details (key);
 
 CREATE TABLE envelopes (
     id           INTEGER PRIMARY KEY,
-    identity     BLOB NOT NULL,
-    key          INTEGER NOT NULL,
     receiver     TEXT NOT NULL,
     group_key    TEXT NOT NULL,
     group_labels TEXT NOT NULL,
     external_url TEXT NOT NULL,
     extra        TEXT
 );
-CREATE INDEX envelopes_key ON envelopes (key);
+
+-- The numbers of dictionary rows by identity, see identities.go. Kinds are those
+-- of alert.EntryKind.
+CREATE TABLE layers (
+    number INTEGER PRIMARY KEY,
+    kind   INTEGER NOT NULL,
+    size   INTEGER NOT NULL,  -- entries
+    bits   INTEGER NOT NULL   -- their rows differ in so many bits of the identity
+);
+CREATE TABLE identities (
+    id    INTEGER PRIMARY KEY,  -- layer << 32 | first bits of the identities
+    slots BLOB NOT NULL         -- identities with the number of each, sorted
+);
 
 -- A bundle is some consecutive deliveries of a journal with their events. Times
 -- in it are differences to first_at, positions to that of the first delivery.

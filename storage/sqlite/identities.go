@@ -1,0 +1,256 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"stormdrain/internal/alert"
+)
+
+// The numbers of dictionary entries are found by identity, which is random: a
+// btree over it is written on a page for every new entry. Here each batch that
+// has new entries writes them sorted, as a layer of its own, and mergeAt layers
+// of about the same size become one of the next: an entry is written again a few
+// times, each time in order, and a layer is a few hundred entries a row.
+//
+// Who looks for an entry looks into every layer of its kind. Those are few: less
+// than mergeAt of each size, and sizes grow by that factor.
+
+const (
+	mergeAt = 8
+
+	// slotBytes is an entry in a row: its identity and its number.
+	slotBytes = len(alert.ID{}) + 6
+	// slotsPerRow is how many there are in a row, about.
+	slotsPerRow = 360
+)
+
+// layer is a sorted set of entries of one kind. Its rows divide the identities
+// evenly, by their first bits.
+type layer struct {
+	number int64
+	size   int64 // entries
+	bits   int   // there are 1 << bits rows
+}
+
+// The rows of a layer have ids that begin with its number.
+const layerRowBits = 32
+
+var errNoLayer = errors.New("stored bytes are not those of a layer of identities")
+
+// size class of a layer: layers of a class are merged when there are mergeAt.
+func classOf(size int64) int { return (bits.Len64(uint64(size)) - 1) / 3 } // mergeAt is 1 << 3
+
+func bitsFor(size int64) int { return bits.Len64(uint64(size) / uint64(slotsPerRow)) }
+
+// partOf returns which row of a layer an identity is in.
+func partOf(slot []byte, n int) int64 {
+	return int64(uint64(binary.BigEndian.Uint32(slot)) >> (32 - n))
+}
+
+func slotNumber(slot []byte) int64 {
+	var b [8]byte
+	copy(b[2:], slot[len(alert.ID{}):slotBytes])
+	return int64(binary.BigEndian.Uint64(b[:]))
+}
+
+func appendSlot(dst []byte, id alert.ID, number int64) []byte {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(number))
+	return append(append(dst, id[:]...), b[2:]...)
+}
+
+// search returns the number of an entry in a row.
+func search(row []byte, id []byte) (int64, bool) {
+	low, high := 0, len(row)/slotBytes
+	for low < high {
+		middle := (low + high) / 2
+		slot := row[middle*slotBytes:][:slotBytes]
+		switch c := bytes.Compare(slot[:len(id)], id); {
+		case c == 0:
+			return slotNumber(slot), true
+		case c < 0:
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+	return 0, false
+}
+
+// layersOf returns the layers of a kind, oldest first.
+func layersOf(ctx context.Context, c *conn, kind alert.EntryKind) (all []layer, err error) {
+	err = c.query(ctx, `SELECT number, size, bits FROM layers WHERE kind = ? ORDER BY number`, func(row []driver.Value) error {
+		all = append(all, layer{row[0].(int64), row[1].(int64), int(row[2].(int64))})
+		return nil
+	}, int64(kind))
+	return all, err
+}
+
+const layerRowsSQL = `SELECT id, slots FROM identities WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`
+
+// find calls each for those of the sorted slots that the layer has, with the
+// number that they have there.
+func (l layer) find(ctx context.Context, c *conn, slots []byte, each func(slot int, number int64)) error {
+	const atOnce = 256 // rows
+	for done := 0; done < len(slots); {
+		// The slots of the next rows: slots[done:end], sorted as the rows are.
+		var ids []int64
+		first, end := done, done
+		for ; end < len(slots); end += slotBytes {
+			id := l.number<<layerRowBits | partOf(slots[end:], l.bits)
+			if n := len(ids); n == 0 || ids[n-1] != id {
+				if n == atOnce {
+					break
+				}
+				ids = append(ids, id)
+			}
+		}
+		done = end
+		at := first
+		err := c.query(ctx, layerRowsSQL, func(row []driver.Value) error {
+			stored, ok := row[1].([]byte)
+			if !ok || len(stored)%slotBytes != 0 {
+				return errNoLayer
+			}
+			part := row[0].(int64) & (1<<layerRowBits - 1)
+			for at < end && partOf(slots[at:], l.bits) < part {
+				at += slotBytes
+			}
+			for ; at < end && partOf(slots[at:], l.bits) == part; at += slotBytes {
+				if number, ok := search(stored, slots[at:at+len(alert.ID{})]); ok {
+					each(at/slotBytes, number)
+				}
+			}
+			return nil
+		}, numberList(ids))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addLayer stores sorted slots as a new layer, and merges what has become too many.
+func addLayer(ctx context.Context, c *conn, kind alert.EntryKind, slots []byte) error {
+	size := int64(len(slots) / slotBytes)
+	w, err := newLayer(ctx, c, kind, size)
+	if err != nil {
+		return err
+	}
+	for part := int64(0); len(slots) > 0; part++ {
+		n := 0
+		for n < len(slots) && partOf(slots[n:], w.bits) == part {
+			n += slotBytes
+		}
+		if err := w.insert(ctx, c, part, slots[:n]); err != nil {
+			return err
+		}
+		slots = slots[n:]
+	}
+	for {
+		all, err := layersOf(ctx, c, kind)
+		if err != nil {
+			return err
+		}
+		var classes [64 / 3][]layer
+		for _, l := range all {
+			class := classOf(l.size)
+			classes[class] = append(classes[class], l)
+		}
+		at := slices.IndexFunc(classes[:], func(ls []layer) bool { return len(ls) >= mergeAt })
+		if at < 0 {
+			return nil
+		}
+		if err := merge(ctx, c, kind, classes[at]); err != nil {
+			return fmt.Errorf("merge %d layers of %s: %w", len(classes[at]), kind, err)
+		}
+	}
+}
+
+func newLayer(ctx context.Context, c *conn, kind alert.EntryKind, size int64) (l layer, err error) {
+	l = layer{size: size, bits: bitsFor(size)}
+	res, err := c.exec(ctx, `INSERT INTO layers (kind, size, bits) VALUES (?, ?, ?)`, int64(kind), size, int64(l.bits))
+	if err == nil {
+		l.number, err = res.LastInsertId()
+	}
+	if err == nil && l.number >= 1<<(63-layerRowBits) {
+		err = errors.New("no room for more layers of identities")
+	}
+	return l, err
+}
+
+func (l layer) insert(ctx context.Context, c *conn, part int64, slots []byte) error {
+	if len(slots) == 0 {
+		return nil
+	}
+	_, err := c.exec(ctx, `INSERT INTO identities (id, slots) VALUES (?, ?)`, l.number<<layerRowBits|part, slots)
+	return err
+}
+
+// merge makes one layer of several, row by row: memory holds one row of each.
+func merge(ctx context.Context, c *conn, kind alert.EntryKind, from []layer) error {
+	size := int64(0)
+	for _, l := range from {
+		size += l.size
+	}
+	into, err := newLayer(ctx, c, kind, size)
+	if err != nil {
+		return err
+	}
+	rests := make([][]byte, len(from))
+	next := make([]int64, len(from)) // the row to be read
+	var slots [][]byte
+	var row []byte
+	for part := int64(0); part < 1<<into.bits; part++ {
+		slots, row = slots[:0], row[:0]
+		for i, l := range from {
+			// A layer that is merged has no more rows than the one it goes into.
+			for len(rests[i]) == 0 && next[i] <= part>>(into.bits-l.bits) {
+				if rests[i], err = l.row(ctx, c, next[i]); err != nil {
+					return err
+				}
+				next[i]++
+			}
+			for len(rests[i]) > 0 && partOf(rests[i], into.bits) == part {
+				slots = append(slots, rests[i][:slotBytes])
+				rests[i] = rests[i][slotBytes:]
+			}
+		}
+		slices.SortFunc(slots, bytes.Compare)
+		for _, slot := range slots {
+			row = append(row, slot...)
+		}
+		if err := into.insert(ctx, c, part, row); err != nil {
+			return err
+		}
+	}
+	for _, l := range from {
+		if _, err := c.exec(ctx, `DELETE FROM identities WHERE id >= ? AND id < ?`, l.number<<layerRowBits, (l.number+1)<<layerRowBits); err != nil {
+			return err
+		}
+		if _, err := c.exec(ctx, `DELETE FROM layers WHERE number = ?`, l.number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row returns a row of the layer, nothing when it has no entries.
+func (l layer) row(ctx context.Context, c *conn, part int64) (slots []byte, err error) {
+	err = c.query(ctx, `SELECT slots FROM identities WHERE id = ?`, func(row []driver.Value) error {
+		stored, ok := row[0].([]byte)
+		if !ok || len(stored)%slotBytes != 0 {
+			return errNoLayer
+		}
+		slots = stored
+		return nil
+	}, l.number<<layerRowBits|part)
+	return slots, err
+}
