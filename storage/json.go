@@ -29,8 +29,33 @@ func AppendPairs(dst []byte, pairs []alert.Pair) []byte {
 	return append(dst, '}')
 }
 
-// AppendText appends the stored form of s as a JSON string.
-func AppendText(dst []byte, s string) []byte { return appendString(dst, Escape(s)) }
+// AppendText appends the stored form of s as a JSON string. What must be escaped
+// is, nothing else: s is UTF-8.
+func AppendText(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	done := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[done:i]...)
+		done = i + 1
+		switch {
+		case c >= ' ':
+			dst = append(dst, '\\', c)
+		case c == 0:
+			dst = append(dst, `\u001a0`...)
+		case c == 0x1a:
+			dst = append(dst, `\u001a1`...)
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	dst = append(dst, s[done:]...)
+	return append(dst, '"')
+}
 
 // CutText takes off the front of rest what AppendText has put there. The string
 // may share rest.
@@ -124,29 +149,6 @@ func mapEscapes(text []byte, f func(dst, escape, rest []byte) ([]byte, int)) []b
 		return text
 	}
 	return append(dst, text[done:]...)
-}
-
-// appendString appends s as a JSON string. What must be escaped is, nothing
-// else: s is UTF-8.
-func appendString(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	done := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		dst = append(dst, s[done:i]...)
-		done = i + 1
-		if c >= ' ' {
-			dst = append(dst, '\\', c)
-		} else {
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-	}
-	dst = append(dst, s[done:]...)
-	return append(dst, '"')
 }
 
 // pairParser cuts tokens off the front of rest.

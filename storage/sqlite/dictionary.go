@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql/driver"
 	"fmt"
@@ -61,6 +60,7 @@ var statementsOf = [...]statements{
 
 // number sets the numbers of entries of one kind that are not known.
 func (w *writer) number(ctx context.Context, kind alert.EntryKind, which []int32) error {
+	w.prints = w.prints[:0]
 	slots := w.sorted(which)
 	found, err := w.find(ctx, kind, slots)
 	if err != nil {
@@ -74,6 +74,11 @@ func (w *writer) number(ctx context.Context, kind alert.EntryKind, which []int32
 			return fmt.Errorf("index entries of kind %s: %w", kind, err)
 		}
 	}
+	if len(w.prints) > 0 {
+		if err := addLayer(ctx, w.c, kindFingerprint, flat(w.prints)); err != nil {
+			return fmt.Errorf("index fingerprints: %w", err)
+		}
+	}
 	for _, i := range which {
 		w.learned = append(w.learned, numbered{w.b.Entries[i].ID(), w.numbers[i]})
 	}
@@ -82,16 +87,11 @@ func (w *writer) number(ctx context.Context, kind alert.EntryKind, which []int32
 
 // sorted returns slots with the places of some entries in the batch for numbers.
 func (w *writer) sorted(which []int32) []byte {
-	slots := make([][slotBytes]byte, len(which))
+	slots := make([]slot, len(which))
 	for n, i := range which {
-		appendSlot(slots[n][:0], w.b.Entries[i].ID(), int64(i))
+		slots[n] = slotOf(w.b.Entries[i].ID(), int64(i))
 	}
-	slices.SortFunc(slots, func(a, b [slotBytes]byte) int { return bytes.Compare(a[:], b[:]) })
-	flat := make([]byte, 0, len(slots)*slotBytes)
-	for n := range slots {
-		flat = append(flat, slots[n][:]...)
-	}
-	return flat
+	return flat(slots)
 }
 
 // find sets the numbers of those that are in the database, and returns how many.
@@ -137,7 +137,8 @@ func (w *writer) fresh(slots []byte) []byte {
 	out := slots[:0]
 	for ; len(slots) > 0; slots = slots[slotBytes:] {
 		if number := w.numbers[slotNumber(slots)]; number > w.after {
-			out = appendSlot(out, alert.ID(slots), number)
+			s := slotOf(alert.ID(slots), number)
+			out = append(out, s[:]...)
 		}
 	}
 	return out
@@ -167,6 +168,7 @@ func (w *writer) insert(e alert.Entry, number int64) error {
 		if err != nil {
 			return &refusedError{err}
 		}
+		w.prints = append(w.prints, slotOf(printOf(set.Fingerprint, number), number))
 		return insert(number, int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
 			storage.Escape(alert.Value(set.Labels, "severity")), pairsText(set.Labels))
 	case alert.KindDetails:

@@ -20,7 +20,7 @@ const (
 
 	// Cache of the writing connection, and of each reading one, in KiB. The
 	// first holds the index pages that some thousand label sets are added to.
-	writerCache = 32768
+	writerCache = 16384
 	readerCache = 4096
 )
 

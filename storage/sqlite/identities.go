@@ -3,12 +3,14 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
+	"sort"
 
 	"stormdrain/internal/alert"
 )
@@ -54,16 +56,31 @@ func partOf(slot []byte, n int) int64 {
 	return int64(uint64(binary.BigEndian.Uint32(slot)) >> (32 - n))
 }
 
+// slotNumber returns the number in the first slot of some.
 func slotNumber(slot []byte) int64 {
 	var b [8]byte
 	copy(b[2:], slot[len(alert.ID{}):slotBytes])
 	return int64(binary.BigEndian.Uint64(b[:]))
 }
 
-func appendSlot(dst []byte, id alert.ID, number int64) []byte {
+type slot [slotBytes]byte
+
+func slotOf(id alert.ID, number int64) (s slot) {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(number))
-	return append(append(dst, id[:]...), b[2:]...)
+	copy(s[:], id[:])
+	copy(s[len(id):], b[2:])
+	return s
+}
+
+// flat sorts slots and makes one piece of them.
+func flat(slots []slot) []byte {
+	slices.SortFunc(slots, func(a, b slot) int { return bytes.Compare(a[:], b[:]) })
+	out := make([]byte, 0, len(slots)*slotBytes)
+	for i := range slots {
+		out = append(out, slots[i][:]...)
+	}
+	return out
 }
 
 // search returns the number of an entry in a row.
@@ -82,6 +99,34 @@ func search(row []byte, id []byte) (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// kindFingerprint is the kind of layers that find label sets by fingerprint. A
+// fingerprint is the sender's choice, so a hash of it spreads them over the rows;
+// only label sets that share one are in the same row, however many they are.
+const kindFingerprint = alert.KindEnvelope + 1
+
+// printOf makes the identity under which a label set is found by fingerprint.
+func printOf(fingerprint uint64, number int64) (id alert.ID) {
+	hash := sha256.Sum256(binary.BigEndian.AppendUint64(nil, fingerprint))
+	copy(id[:8], hash[:])
+	binary.BigEndian.PutUint64(id[8:], uint64(number))
+	return id
+}
+
+// labelSetsWith returns the numbers of the label sets with a fingerprint.
+func labelSetsWith(ctx context.Context, c *conn, fingerprint uint64) (sets []int64, err error) {
+	layers, err := layersOf(ctx, c, kindFingerprint)
+	want := printOf(fingerprint, 0)
+	for i := 0; i < len(layers) && err == nil; i++ {
+		var row []byte
+		row, err = layers[i].row(ctx, c, partOf(want[:], layers[i].bits))
+		at := sort.Search(len(row)/slotBytes, func(n int) bool { return bytes.Compare(row[n*slotBytes:][:len(want)], want[:]) >= 0 })
+		for row = row[at*slotBytes:]; len(row) > 0 && bytes.HasPrefix(row, want[:8]); row = row[slotBytes:] {
+			sets = append(sets, slotNumber(row))
+		}
+	}
+	return sets, err
 }
 
 // layersOf returns the layers of a kind, oldest first.

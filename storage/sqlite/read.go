@@ -53,8 +53,12 @@ const maxNarrowing = 8
 func (b backend) Candidates(ctx context.Context, n storage.Narrowing, after int64, limit int) (out []storage.Candidate, err error) {
 	where, args := `id > ?`, []driver.Value{after}
 	if n.Fingerprint != nil {
-		where += ` AND fingerprint = ?`
-		args = append(args, int64(*n.Fingerprint))
+		sets, err := b.labelSetsWith(ctx, *n.Fingerprint)
+		if err != nil || len(sets) == 0 {
+			return nil, err
+		}
+		where += ` AND id IN (SELECT value FROM json_each(?))`
+		args = append(args, numberList(sets))
 	}
 	// Labels are stored in one way only, so a label is a piece of their text.
 	// Inside a value the quotes of such a piece would be escaped, so it stands
@@ -178,6 +182,19 @@ func (b backend) Deliveries(ctx context.Context, keys []storage.DeliveryKey) (ma
 		return nil
 	}, numberList(numbers))
 	return out, err
+}
+
+func (b backend) labelSetsWith(ctx context.Context, fingerprint uint64) (sets []int64, err error) {
+	err = b.s.reading(ctx, func(c *conn) error {
+		return c.snapshot(ctx, func() (err error) {
+			sets, err = labelSetsWith(ctx, c, fingerprint)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: find fingerprint: %w", err)
+	}
+	return sets, nil
 }
 
 func (b backend) LabelSets(ctx context.Context, numbers []int64) (map[int64]*alert.LabelSet, error) {

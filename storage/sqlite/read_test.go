@@ -154,8 +154,8 @@ func TestPlans(t *testing.T) {
 	plan(spanSQL, "USING COVERING INDEX bundles_time")
 	plan(layerRowsSQL, "SEARCH identities USING INTEGER PRIMARY KEY (rowid=?)")
 	plan(`SELECT labels FROM label_sets WHERE id IN (SELECT value FROM json_each(?))`, "USING INTEGER PRIMARY KEY (rowid=?)")
-	plan(`SELECT labels FROM label_sets WHERE id > ? AND fingerprint = ? ORDER BY id LIMIT ?`,
-		"USING INDEX label_sets_fingerprint (fingerprint=? AND rowid>?)")
+	plan(`SELECT labels FROM label_sets WHERE id > ? AND id IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`,
+		"USING INTEGER PRIMARY KEY (rowid=?)")
 }
 
 func TestWritesGoOnWhileYieldRuns(t *testing.T) {

@@ -18,7 +18,6 @@ CREATE TABLE label_sets (
     severity    TEXT NOT NULL,
     labels      TEXT NOT NULL
 );
-CREATE INDEX label_sets_fingerprint ON label_sets (fingerprint);
 
 CREATE TABLE details (
     id            INTEGER PRIMARY KEY,
@@ -36,8 +35,8 @@ CREATE TABLE envelopes (
     extra        TEXT
 );
 
--- The numbers of dictionary rows by identity, see identities.go. Kinds are those
--- of alert.EntryKind.
+-- The numbers of dictionary rows by identity, and those of label sets by
+-- fingerprint, see identities.go. Kinds are those of alert.EntryKind, and one more.
 CREATE TABLE layers (
     number INTEGER PRIMARY KEY,
     kind   INTEGER NOT NULL,

@@ -60,7 +60,8 @@ type writer struct {
 	learned []numbered // what known lacks: the transaction may yet fail
 	numbers []int64    // of b.Entries
 	unknown [alert.KindEnvelope + 1][]int32
-	after   int64 // numbers of the kind at hand above this one are new
+	after   int64  // numbers of the kind at hand above this one are new
+	prints  []slot // of label sets that were added
 	bundle  bundle
 	tail    tail  // of the journal, with what was stored of the batch
 	lastAt  int64 // when the last delivery before was received
