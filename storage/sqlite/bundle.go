@@ -13,7 +13,7 @@ import (
 // delivery alone has more. Larger ones are cheaper to write, smaller ones to
 // read for a single event.
 const (
-	bundleEvents     = 256
+	bundleEvents     = 160
 	bundleDeliveries = 128
 )
 
@@ -110,7 +110,7 @@ func appendNumber(dst []byte, before byte, n int64) []byte {
 // bundles stores the deliveries of the batch with their events.
 func (w *writer) bundles(ctx context.Context) error {
 	u, next, seq := &w.bundle, 0, w.b.From
-	u.headings = 0
+	u.headings, w.values = 0, w.values[:0]
 	for i := range w.b.Deliveries {
 		d, first := &w.b.Deliveries[i], next
 		for next < len(w.b.Events) && int(w.b.Events[next].Delivery) == i {
@@ -124,7 +124,7 @@ func (w *writer) bundles(ctx context.Context) error {
 			return &refusedError{fmt.Errorf("delivery %d: %w", d.Seq, err)}
 		}
 		if !u.takes(d, len(events)) {
-			if err := w.insertBundle(ctx); err != nil {
+			if err := w.endBundle(ctx); err != nil {
 				return err
 			}
 			if err := w.keepOrder(ctx, d, seq); err != nil {
@@ -138,7 +138,10 @@ func (w *writer) bundles(ctx context.Context) error {
 	if next < len(w.b.Events) {
 		return &refusedError{fmt.Errorf("event %d is not in the order of the deliveries", next)}
 	}
-	return w.insertBundle(ctx)
+	if err := w.endBundle(ctx); err != nil {
+		return err
+	}
+	return w.insertBundles(ctx)
 }
 
 // keepOrder ends the tail before a delivery that was received earlier than the
@@ -149,30 +152,59 @@ func (w *writer) keepOrder(ctx context.Context, d *alert.Delivery, before uint64
 	if d.ReceivedAt >= w.lastAt || w.tail.weight == 0 {
 		return nil
 	}
+	if err := w.insertBundles(ctx); err != nil {
+		return err
+	}
 	t := w.tail
 	t.upTo = alert.DeliveryNumber(w.journal, before)
 	w.tail.after, w.tail.weight = t.upTo, 0
 	return w.indexer.index(ctx, w.c, t)
 }
 
-// insertBundle stores the bundle, if there is one.
-func (w *writer) insertBundle(ctx context.Context) error {
+const (
+	bundleColumnCount = 6
+	bundlesAtOnce     = 4
+	insertBundleSQL   = `INSERT INTO bundles (id, first_at, last_at, alerts, deliveries, events) VALUES (?, ?, ?, ?, ?, ?)`
+	insertBundlesSQL  = insertBundleSQL + `, (?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?)`
+
+	// bundlesBytes bounds the text of bundles that wait for others to be inserted with.
+	bundlesBytes = 256 << 10
+)
+
+// endBundle adds the bundle, if there is one, to the rows that wait in w.values.
+func (w *writer) endBundle(ctx context.Context) error {
 	u := &w.bundle
 	if u.headings == 0 {
 		return nil
 	}
+	u.deliveryText = append(u.deliveryText, ']')
+	cut := len(u.deliveryText)
+	u.deliveryText = append(append(u.deliveryText, u.eventText...), ']')
+	text := string(u.deliveryText) // one for both
+	w.values = append(w.values, alert.DeliveryNumber(w.journal, uint64(u.firstSeq)), u.firstAt, u.lastAt, int64(u.events), text[:cut], text[cut:])
+	w.tail.weight += bundleWeight + int64(u.events)
+	u.headings = 0
+	if len(w.values) == bundlesAtOnce*bundleColumnCount || len(text) > bundlesBytes/bundlesAtOnce {
+		return w.insertBundles(ctx)
+	}
+	return nil
+}
+
+// insertBundles stores the rows that wait.
+func (w *writer) insertBundles(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	id := alert.DeliveryNumber(w.journal, uint64(u.firstSeq))
-	_, err := w.c.exec(context.Background(), `
-		INSERT INTO bundles (id, first_at, last_at, alerts, deliveries, events) VALUES (?, ?, ?, ?, ?, ?)`,
-		id, u.firstAt, u.lastAt, int64(u.events), string(append(u.deliveryText, ']')), string(append(u.eventText, ']')))
-	if err != nil {
-		return fmt.Errorf("insert %d deliveries with %d events from position %d: %w", u.headings, u.events, u.firstSeq, err)
+	sql, n := insertBundleSQL, bundleColumnCount
+	if len(w.values) == bundlesAtOnce*bundleColumnCount {
+		sql, n = insertBundlesSQL, len(w.values)
 	}
-	w.tail.weight += bundleWeight + int64(u.events)
-	u.headings = 0
+	for rest := w.values; len(rest) > 0; rest = rest[n:] {
+		if err := w.insert(sql, rest[:n]); err != nil {
+			return fmt.Errorf("insert deliveries of bundle %v: %w", rest[0], err)
+		}
+	}
+	w.values = w.values[:0]
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"slices"
+	"strings"
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
@@ -40,22 +41,30 @@ func (w *writer) entries(ctx context.Context) error {
 	return nil
 }
 
-// statements of the dictionary of a kind.
-type statements struct{ last, insert string }
+// dictionary is the table of a kind.
+type dictionary struct {
+	columns           int
+	last              string
+	insert, insertAll string // one row, rowsAtOnce rows
+}
 
-var statementsOf = [...]statements{
-	alert.KindLabelSet: {
-		last:   `SELECT max(id) FROM label_sets`,
-		insert: `INSERT INTO label_sets (id, fingerprint, alertname, severity, labels) VALUES (?, ?, ?, ?, ?)`,
-	},
-	alert.KindDetails: {
-		last:   `SELECT max(id) FROM details`,
-		insert: `INSERT INTO details (id, annotations, generator_url, extra) VALUES (?, ?, ?, ?)`,
-	},
-	alert.KindEnvelope: {
-		last:   `SELECT max(id) FROM envelopes`,
-		insert: `INSERT INTO envelopes (id, receiver, group_key, group_labels, external_url, extra) VALUES (?, ?, ?, ?, ?, ?)`,
-	},
+// rowsAtOnce rows in one statement halve what an insert costs.
+const rowsAtOnce = 8
+
+func newDictionary(table, columns string) dictionary {
+	n := strings.Count(columns, ",") + 1
+	row := `(?` + strings.Repeat(`, ?`, n-1) + `)`
+	insert := `INSERT INTO ` + table + ` (` + columns + `) VALUES ` + row
+	return dictionary{
+		columns: n, last: `SELECT max(id) FROM ` + table,
+		insert: insert, insertAll: insert + strings.Repeat(`, `+row, rowsAtOnce-1),
+	}
+}
+
+var dictionaries = [...]dictionary{
+	alert.KindLabelSet: newDictionary(`label_sets`, `id, fingerprint, alertname, severity, labels`),
+	alert.KindDetails:  newDictionary(`details`, `id, annotations, generator_url, extra`),
+	alert.KindEnvelope: newDictionary(`envelopes`, `id, receiver, group_key, group_labels, external_url, extra`),
 }
 
 // number sets the numbers of entries of one kind that are not known.
@@ -111,25 +120,42 @@ func (w *writer) find(ctx context.Context, kind alert.EntryKind, slots []byte) (
 
 // add stores the entries that have no number yet.
 func (w *writer) add(ctx context.Context, kind alert.EntryKind, which []int32) error {
-	last, err := w.last(kind)
+	d := &dictionaries[kind]
+	last, err := w.last(d)
 	if err != nil {
 		return err
 	}
-	w.after = last
-	for n, i := range which {
+	w.after, w.values = last, w.values[:0]
+	for _, i := range which {
 		if w.numbers[i] != 0 {
 			continue
 		}
-		if n%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
 		last++
-		if err := w.insert(w.b.Entries[i], last); err != nil {
+		if err := w.row(w.b.Entries[i], last); err != nil {
 			return fmt.Errorf("dictionary entry %s %x: %w", kind, w.b.Entries[i].ID(), err)
 		}
 		w.numbers[i] = last
+		if len(w.values) == rowsAtOnce*d.columns {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := w.insert(d.insertAll, w.values); err != nil {
+				return fmt.Errorf("dictionary entries of kind %s: %w", kind, err)
+			}
+			w.values = w.values[:0]
+		}
+	}
+	for rest := w.values; len(rest) > 0; rest = rest[d.columns:] {
+		if err := w.insert(d.insert, rest[:d.columns]); err != nil {
+			return fmt.Errorf("dictionary entry of kind %s: %w", kind, err)
+		}
 	}
 	return nil
+}
+
+func (w *writer) insert(sql string, values []driver.Value) error {
+	_, err := w.c.exec(context.Background(), sql, values...)
+	return err
 }
 
 // fresh keeps, in place, the slots of entries that were added, with their numbers.
@@ -145,23 +171,21 @@ func (w *writer) fresh(slots []byte) []byte {
 }
 
 // last returns the highest number of a kind, 0 for none.
-func (w *writer) last(kind alert.EntryKind) (last int64, err error) {
-	err = w.c.query(context.Background(), statementsOf[kind].last, func(row []driver.Value) error {
+func (w *writer) last(d *dictionary) (last int64, err error) {
+	err = w.c.query(context.Background(), d.last, func(row []driver.Value) error {
 		last, _ = row[0].(int64)
 		return nil
 	})
 	return last, err
 }
 
-func (w *writer) insert(e alert.Entry, number int64) error {
+// row adds an entry's row to w.values.
+func (w *writer) row(e alert.Entry, number int64) error {
 	content, err := e.Content()
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
-	insert := func(values ...driver.Value) error {
-		_, err := w.c.exec(context.Background(), statementsOf[e.Kind()].insert, values...)
-		return err
-	}
+	w.values = append(w.values, number)
 	switch e.Kind() {
 	case alert.KindLabelSet:
 		set, err := alert.DecodeLabelSet(content)
@@ -169,25 +193,29 @@ func (w *writer) insert(e alert.Entry, number int64) error {
 			return &refusedError{err}
 		}
 		w.prints = append(w.prints, slotOf(printOf(set.Fingerprint, number), number))
-		return insert(number, int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
-			storage.Escape(alert.Value(set.Labels, "severity")), pairsText(set.Labels))
+		w.values = append(w.values, int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
+			storage.Escape(alert.Value(set.Labels, "severity")), w.pairs(set.Labels))
 	case alert.KindDetails:
 		d, err := alert.DecodeDetails(content)
 		if err != nil {
 			return &refusedError{err}
 		}
-		return insert(number, pairsText(d.Annotations), storage.Escape(d.GeneratorURL), extraValue(d.Extra))
+		w.values = append(w.values, w.pairs(d.Annotations), storage.Escape(d.GeneratorURL), extraValue(d.Extra))
 	default:
 		v, err := alert.DecodeEnvelope(content)
 		if err != nil {
 			return &refusedError{err}
 		}
-		return insert(number, storage.Escape(v.Receiver), storage.Escape(v.GroupKey), pairsText(v.GroupLabels),
+		w.values = append(w.values, storage.Escape(v.Receiver), storage.Escape(v.GroupKey), w.pairs(v.GroupLabels),
 			storage.Escape(v.ExternalURL), extraValue(v.Extra))
 	}
+	return nil
 }
 
-func pairsText(pairs []alert.Pair) string { return string(storage.AppendPairs(nil, pairs)) }
+func (w *writer) pairs(pairs []alert.Pair) string {
+	w.text = storage.AppendPairs(w.text[:0], pairs)
+	return string(w.text)
+}
 
 // extraValue returns the stored form of unknown fields: null for none.
 func extraValue(extra []byte) driver.Value {

@@ -88,23 +88,18 @@ var errNoRoom = errors.New("no room in the index by label set")
 // index makes a run of a tail, inside the caller's transaction.
 func (x *indexer) index(ctx context.Context, c *conn, t tail) error {
 	x.ids, x.pairs = x.ids[:0], x.pairs[:0]
-	var firstAt, lastAt int64
-	err := c.query(ctx, `SELECT id, first_at, last_at, events FROM bundles WHERE id > ? AND id <= ? ORDER BY id`,
+	err := c.query(ctx, `SELECT id, events FROM bundles WHERE id > ? AND id <= ? ORDER BY id`,
 		func(row []driver.Value) error {
 			id := row[0].(int64)
-			if len(x.ids) == 0 {
-				firstAt, lastAt = row[1].(int64), row[2].(int64)
-			}
-			firstAt, lastAt = min(firstAt, row[1].(int64)), max(lastAt, row[2].(int64))
 			place := uint64(len(x.ids))
 			if place >= 1<<placeBits {
 				return errNoRoom
 			}
 			x.ids = append(x.ids, id)
-			return labelSetsOf(id, row[3].(string), func(set int64) { x.pairs = append(x.pairs, uint64(set)<<placeBits|place) })
+			return labelSetsOf(id, row[1].(string), func(set int64) { x.pairs = append(x.pairs, uint64(set)<<placeBits|place) })
 		}, t.after, t.upTo)
 	if err == nil && len(x.ids) > 0 {
-		err = x.insert(ctx, c, firstAt, lastAt)
+		err = x.insert(ctx, c)
 	}
 	if err != nil {
 		return fmt.Errorf("index deliveries %d to %d: %w", t.after, t.upTo, err)
@@ -115,10 +110,12 @@ func (x *indexer) index(ctx context.Context, c *conn, t tail) error {
 }
 
 // insert adds the run of x.ids and x.pairs.
-func (x *indexer) insert(ctx context.Context, c *conn, firstAt, lastAt int64) error {
+func (x *indexer) insert(ctx context.Context, c *conn) error {
 	slices.Sort(x.pairs)
 	x.pairs = slices.Compact(x.pairs)
-	res, err := c.exec(ctx, `INSERT INTO runs (first, first_at, last_at) VALUES (?, ?, ?)`, x.ids[0], firstAt, lastAt)
+	res, err := c.exec(ctx, `
+		INSERT INTO runs (first, first_at, last_at) SELECT ?1, min(first_at), max(last_at) FROM bundles WHERE id >= ?1 AND id <= ?2`,
+		x.ids[0], x.ids[len(x.ids)-1])
 	if err != nil {
 		return err
 	}

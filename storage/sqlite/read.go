@@ -31,18 +31,18 @@ func (b backend) query(ctx context.Context, sql string, each func(row []driver.V
 	return nil
 }
 
-const spanSQL = `SELECT
-	(SELECT min(first_at) FROM bundles WHERE last_at <= (SELECT min(last_at) FROM bundles) + ?),
-	(SELECT max(last_at) FROM bundles)`
+const spanSQL = `SELECT (SELECT min(last_at) FROM bundles), (SELECT max(last_at) FROM bundles)`
 
 func (b backend) Span(ctx context.Context) (oldest, newest int64, ok bool, err error) {
+	// Two queries in one: each is a look at one end of the index.
 	err = b.query(ctx, spanSQL,
 		func(row []driver.Value) error {
 			if oldest, ok = row[0].(int64); ok {
+				oldest -= bundleSpan // or a little later, which nobody needs to know
 				newest = row[1].(int64)
 			}
 			return nil
-		}, int64(bundleSpan))
+		})
 	return oldest, newest, ok, err
 }
 
@@ -65,8 +65,8 @@ func (b backend) Candidates(ctx context.Context, n storage.Narrowing, after int6
 	// nowhere else; and if it did, Search would notice.
 	for _, p := range n.Equal[:min(len(n.Equal), maxNarrowing)] {
 		where += ` AND instr(labels, ?) > 0`
-		text := pairsText([]alert.Pair{p})
-		args = append(args, text[1:len(text)-1])
+		text := storage.AppendPairs(nil, []alert.Pair{p})
+		args = append(args, string(text[1:len(text)-1]))
 	}
 	err = b.query(ctx, `SELECT id, fingerprint, labels FROM label_sets WHERE `+where+` ORDER BY id LIMIT ?`,
 		func(row []driver.Value) error {

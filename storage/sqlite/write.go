@@ -44,10 +44,6 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, keep bool) error {
 // maxPosition is what alert.DeliveryNumber leaves room for.
 const maxPosition = 1<<48 - 1
 
-// checkEvery is how many rows are inserted between two looks at the context: a
-// context that the driver watches costs a goroutine for each row.
-const checkEvery = 256
-
 // writer turns one batch after the other into rows, inside a transaction each.
 // Its buffers are used again.
 type writer struct {
@@ -60,8 +56,10 @@ type writer struct {
 	learned []numbered // what known lacks: the transaction may yet fail
 	numbers []int64    // of b.Entries
 	unknown [alert.KindEnvelope + 1][]int32
-	after   int64  // numbers of the kind at hand above this one are new
-	prints  []slot // of label sets that were added
+	after   int64          // numbers of the kind at hand above this one are new
+	prints  []slot         // of label sets that were added
+	values  []driver.Value // of rows that are not inserted yet
+	text    []byte
 	bundle  bundle
 	tail    tail  // of the journal, with what was stored of the batch
 	lastAt  int64 // when the last delivery before was received
@@ -78,6 +76,10 @@ const maxKept = 4 << 20
 // end lets go of the batch, and of buffers that a huge one has left.
 func (w *writer) end() {
 	w.c, w.b = nil, nil
+	clear(w.values[:cap(w.values)])
+	if cap(w.text) > maxKept {
+		w.text = nil
+	}
 	if cap(w.bundle.eventText)+cap(w.bundle.deliveryText) > maxKept {
 		w.bundle = bundle{}
 	}
