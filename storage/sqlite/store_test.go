@@ -8,6 +8,12 @@ import (
 )
 
 func TestStore(t *testing.T) {
+	t.Run("tail", func(t *testing.T) { exercise(t, defaultIndexEvery) })
+	t.Run("runs", func(t *testing.T) { exercise(t, 100) })
+	t.Run("run for each batch", func(t *testing.T) { exercise(t, 1) })
+}
+
+func exercise(t *testing.T, indexEvery int64) {
 	paths := map[*testing.T]string{} // the same test opens the same database again
 	storagetest.Exercise(t, func(t *testing.T) storage.Store {
 		t.Helper()
@@ -18,6 +24,7 @@ func TestStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		s.indexEvery = indexEvery
 		return s
 	})
 }
