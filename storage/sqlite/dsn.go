@@ -11,15 +11,15 @@ const (
 	busyTimeout = 5 * time.Second
 
 	// A commit that finds this many pages of 4 KiB in the log copies them into
-	// the database. In a storm the same index pages are written with every
-	// batch, so a longer log saves writes: 64 MiB.
+	// the database: 64 MiB.
 	checkpointPages = 16384
 
 	// logLimit is what the log file is cut to once it starts again.
 	logLimit = checkpointPages * 4096
 
-	// Cache of the writing connection, and of each reading one, in KiB. The
-	// first holds the index pages that some thousand label sets are added to.
+	// Cache of the writing connection, and of each reading one, in KiB. Nearly
+	// all that is written is added at the end of a table, so the first need not
+	// hold more than a few batches.
 	writerCache = 16384
 	readerCache = 4096
 )

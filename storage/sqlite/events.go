@@ -77,8 +77,9 @@ func (r *eventReader) wants(e *storage.EventRow) bool {
 func (r *eventReader) full() bool { return len(r.found)-r.had >= r.limit }
 
 // bundleAtSQL finds the bundle that holds each of some deliveries, if it is there.
-const bundleAtSQL = `SELECT ` + bundleColumns + ` FROM bundles b
-	WHERE b.id IN (SELECT (SELECT max(id) FROM bundles WHERE id <= value) FROM json_each(?))`
+const bundleAtSQL = `SELECT ` + bundleColumns + ` FROM bundles b ` + whereBundleAt
+
+const whereBundleAt = `WHERE b.id IN (SELECT (SELECT max(id) FROM bundles WHERE id <= value) FROM json_each(?))`
 
 // ofDeliveries reads one delivery after the other: they are given in order.
 // Neighbours are mostly in the same bundle; where journals were written in turn,

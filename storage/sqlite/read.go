@@ -160,6 +160,8 @@ func newestDelivery(a, b storage.DeliveryRow) int {
 	return cmp.Or(cmp.Compare(b.ReceivedAt, a.ReceivedAt), cmp.Compare(b.Number, a.Number))
 }
 
+const deliveriesAtSQL = `SELECT b.id, b.first_at, b.deliveries FROM bundles b ` + whereBundleAt
+
 func (b backend) Deliveries(ctx context.Context, keys []storage.DeliveryKey) (map[storage.DeliveryKey]storage.DeliveryRow, error) {
 	wanted := make(map[int64]struct{}, len(keys))
 	numbers := make([]int64, len(keys))
@@ -169,8 +171,8 @@ func (b backend) Deliveries(ctx context.Context, keys []storage.DeliveryKey) (ma
 	}
 	out := make(map[storage.DeliveryKey]storage.DeliveryRow, len(keys))
 	var u unbundled
-	err := b.query(ctx, bundleAtSQL, func(row []driver.Value) error {
-		if err := u.readDeliveries(row[0].(int64), row[1].(int64), row[3].(string), true); err != nil {
+	err := b.query(ctx, deliveriesAtSQL, func(row []driver.Value) error {
+		if err := u.readDeliveries(row[0].(int64), row[1].(int64), row[2].(string), true); err != nil {
 			return err
 		}
 		for _, d := range u.deliveries {

@@ -10,7 +10,6 @@ import (
 func TestStore(t *testing.T) {
 	t.Run("tail", func(t *testing.T) { exercise(t, defaultIndexEvery) })
 	t.Run("runs", func(t *testing.T) { exercise(t, 100) })
-	t.Run("run for each batch", func(t *testing.T) { exercise(t, 1) })
 }
 
 func exercise(t *testing.T, indexEvery int64) {
