@@ -88,8 +88,8 @@ func TestSizesOfBundles(t *testing.T) {
 	f := newFeed(1, 30, 7)
 	mustPosition(t, s, f.journal)
 	mustWrite(t, s, f.batch(2000))
-	f.perBody = 20_000
-	mustWrite(t, s, f.batch(20_000))
+	f.perBody = 8_000
+	mustWrite(t, s, f.batch(8_000))
 	f.perBody = 1
 	f.received += 3 * bundleSpan
 	mustWrite(t, s, f.batch(300))
@@ -105,8 +105,8 @@ func TestSizesOfBundles(t *testing.T) {
 	if n := count(t, s, `SELECT count(*) FROM bundles`); n > 40 {
 		t.Errorf("%d bundles", n)
 	}
-	whole(t, s, 22_600)
-	if n := count(t, s, `SELECT count(DISTINCT id) FROM alert_events`); n != 22_600 {
+	whole(t, s, 10_600)
+	if n := count(t, s, `SELECT count(DISTINCT id) FROM alert_events`); n != 10_600 {
 		t.Errorf("%d ids in the view", n)
 	}
 }

@@ -8,8 +8,8 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	t.Run("tail", func(t *testing.T) { exercise(t, defaultIndexEvery) })
-	t.Run("runs", func(t *testing.T) { exercise(t, 100) })
+	t.Run("tail", func(t *testing.T) { t.Parallel(); exercise(t, defaultIndexEvery) })
+	t.Run("runs", func(t *testing.T) { t.Parallel(); exercise(t, 100) })
 }
 
 func exercise(t *testing.T, indexEvery int64) {
