@@ -14,8 +14,8 @@ var schemaSQL string
 var viewsSQL string
 
 // schemaVersion counts the migrations, and is what PRAGMA user_version says
-// once all of them have run.
-const schemaVersion = 1
+// once all of them have run. 1 was another layout, of no release.
+const schemaVersion = 2
 
 // migrate brings the tables up to date, in one transaction: a crash leaves the
 // old ones. Processes that start together take turns.
@@ -31,6 +31,9 @@ func migrate(c *conn) error {
 		}
 		if v > schemaVersion {
 			return fmt.Errorf("its schema has version %d and this program knows up to %d: use a newer stormdrain", v, schemaVersion)
+		}
+		if v == 1 {
+			return fmt.Errorf("its tables are of a version from before the first release, which this program does not read: move the file away")
 		}
 		for _, text := range []string{schemaSQL, viewsSQL, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)} {
 			if err := c.script(ctx, text); err != nil {

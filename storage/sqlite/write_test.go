@@ -194,19 +194,20 @@ func TestFullDiskPasses(t *testing.T) {
 	}
 }
 
-func TestNewerSchemaIsRefused(t *testing.T) {
+func TestOtherSchemaIsRefused(t *testing.T) {
 	t.Parallel()
-	path := temporary(t)
-	s := open(t, path)
-	err := s.writing(context.Background(), func(c *conn) error {
-		return c.script(context.Background(), `PRAGMA user_version = 99`)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = New(Config{Path: path})
-	if err == nil || !strings.Contains(err.Error(), "version 99") || strings.Contains(err.Error(), "\n") {
-		t.Fatalf("opening a newer schema: %v", err)
+	for version, want := range map[int]string{99: "version 99", 1: "before the first release"} {
+		path := temporary(t)
+		s := open(t, path)
+		err := s.writing(context.Background(), func(c *conn) error {
+			return c.script(context.Background(), fmt.Sprintf(`PRAGMA user_version = %d`, version))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = New(Config{Path: path}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("opening version %d: %v", version, err)
+		}
 	}
 }
 
