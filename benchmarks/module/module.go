@@ -18,10 +18,18 @@ func Find(ctx context.Context) (*Module, error) {
 	return &Module{Root: strings.TrimSpace(root)}, err
 }
 
-// Build compiles a package, "." for stormdrain itself, as it is released:
-// without cgo.
-func (m *Module) Build(ctx context.Context, out, pkg string) error {
-	_, err := run(ctx, m.Root, "go", "build", "-buildvcs=false", "-trimpath", "-o", out, pkg)
+// Build compiles a package, "." for stormdrain itself, to the file out, as it is
+// released: without cgo and without paths of this machine. Flags of go build
+// may say otherwise.
+func (m *Module) Build(ctx context.Context, out, pkg string, flags ...string) error {
+	args := append([]string{"build", "-buildvcs=false", "-trimpath", "-o", out}, flags...)
+	_, err := run(ctx, m.Root, "go", append(args, pkg)...)
+	return err
+}
+
+// BuildTest compiles the tests and benchmarks of a package.
+func (m *Module) BuildTest(ctx context.Context, out, pkg string) error {
+	_, err := run(ctx, m.Root, "go", "test", "-c", "-buildvcs=false", "-o", out, pkg)
 	return err
 }
 
@@ -33,7 +41,7 @@ func (m *Module) Commit(ctx context.Context) string {
 		return "unknown"
 	}
 	// Results of earlier runs and notes beside the code change nothing.
-	changes, err := run(ctx, m.Root, "git", "status", "--porcelain", "--untracked-files=no")
+	changes, err := run(ctx, m.Root, "git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)benchmarks/results")
 	if err != nil || strings.TrimSpace(changes) != "" {
 		return strings.TrimSpace(name) + "-dirty"
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stormdrain/benchmarks/module"
 )
 
 func TestParseCounts(t *testing.T) {
@@ -38,12 +40,12 @@ stormdrain_http_requests_total_of_something{code="503",handler="webhook"} 50
 // Both stores, from the build to the removal.
 func TestSubject(t *testing.T) {
 	t.Parallel()
-	root, err := Root(t.Context())
+	tree, err := module.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(t.TempDir(), "stormdrain")
-	if err := Build(t.Context(), root, binary); err != nil {
+	if err := tree.Build(t.Context(), binary, "."); err != nil {
 		t.Fatal(err)
 	}
 	for _, store := range Stores() {

@@ -2,17 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
 
 	"stormdrain/benchmarks/look"
 	"stormdrain/benchmarks/machine"
+	"stormdrain/benchmarks/measure"
+	"stormdrain/benchmarks/module"
 	"stormdrain/benchmarks/report"
 	"stormdrain/benchmarks/wrk"
 )
@@ -22,13 +22,10 @@ type bench struct {
 	opts     options
 	progress io.Writer
 
-	root       string // of the module
-	dir        string // of the programs and of the data, removed by close
-	stormdrain string
-	ceiling    string
-	reference  string
-	tests      map[string]string // of each store, compiled
-	postgres   *postgres
+	tree   *module.Module
+	dir    string // of the programs and of the data, removed by close
+	runner *measure.Runner
+	tests  map[string]string // of each store, compiled
 
 	fell map[string]int // the lowest rate that a target did not hold
 }
@@ -47,15 +44,13 @@ func prepare(ctx context.Context, opts options, progress io.Writer) (_ *bench, e
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
-	if b.postgres, err = openPostgres(opts.postgres); err != nil {
-		return nil, err
-	}
-	return b, nil
+	b.runner.Postgres, err = measure.OpenPostgres(opts.postgres...)
+	return b, err
 }
 
 func (b *bench) close() {
-	if b.postgres != nil {
-		b.postgres.close()
+	if b.runner != nil && b.runner.Postgres != nil {
+		b.runner.Postgres.Close()
 	}
 	if b.dir != "" {
 		os.RemoveAll(b.dir)
@@ -68,7 +63,7 @@ func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.progress, format
 func (b *bench) measure(ctx context.Context) (*report.Report, error) {
 	o := &b.opts
 	r := &report.Report{
-		Time: time.Now(), Commit: b.commit(ctx), Quick: o.quick, Machine: machine.Describe(b.dir),
+		Time: time.Now(), Commit: b.tree.Commit(ctx), Quick: o.quick, Machine: machine.Describe(b.dir),
 		Settings: report.Settings{
 			Whole: o.whole(), Rounds: o.rounds, Duration: o.duration, Warmup: o.warmup, Connections: o.connections,
 			Rate: o.rate, Steady: o.steady, Step: o.step,
@@ -81,7 +76,7 @@ func (b *bench) measure(ctx context.Context) (*report.Report, error) {
 		return nil, err
 	}
 	for _, c := range o.cases {
-		l, err := look.Load(ctx, b.script(), c)
+		l, err := look.Load(ctx, b.runner.Script(), c)
 		if err != nil {
 			return nil, fmt.Errorf("load %q is not what it should be: %w", c, err)
 		}
@@ -113,7 +108,7 @@ func (b *bench) diskRound(_ context.Context, r *report.Report, round int) error 
 }
 
 func (b *bench) describe(ctx context.Context, r *report.Report) error {
-	version, settings, err := b.postgres.settings(ctx)
+	version, settings, err := b.runner.Postgres.Settings(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,22 +122,11 @@ func (b *bench) describe(ctx context.Context, r *report.Report) error {
 }
 
 // chosen returns the ceiling and the targets that were asked for.
-func (b *bench) chosen() (all []target) {
+func (b *bench) chosen() (all []measure.Target) {
 	for _, t := range targets() {
-		if t.name == report.Ceiling || slices.Contains(b.opts.targets, t.name) {
+		if t.Name == report.Ceiling || slices.Contains(b.opts.targets, t.Name) {
 			all = append(all, t)
 		}
 	}
 	return all
 }
-
-// onEach starts a target, calls f with it and stops it again.
-func (b *bench) onEach(ctx context.Context, t target, alerts int, f func(*instance) error) error {
-	i, err := b.start(ctx, t, alerts)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f(i), b.stop(i))
-}
-
-func (b *bench) script() string { return filepath.Join(b.root, "benchmarks", "wrk", "storm.lua") }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"stormdrain/benchmarks/measure"
 	"stormdrain/benchmarks/report"
 )
 
@@ -68,7 +69,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var err error
 	if f.NArg() > 0 {
 		err = fmt.Errorf("%q is no flag", f.Arg(0))
-	} else if o.cases, err = parseCases(*cases); err != nil {
+	} else if o.cases, err = measure.ParseCases(*cases); err != nil {
 		err = fmt.Errorf("-cases: %w", err)
 	} else if o.rates, err = parseRates(*rates); err != nil {
 		err = fmt.Errorf("-rates: %w", err)
@@ -121,7 +122,7 @@ func (o *options) validate() error {
 		return fmt.Errorf("-step %v: from a second to an hour", o.step)
 	}
 	for _, name := range o.targets {
-		if !slices.ContainsFunc(targets(), func(t target) bool { return t.name == name }) {
+		if !slices.ContainsFunc(targets(), func(t measure.Target) bool { return t.Name == name }) {
 			return fmt.Errorf("-targets: %q is none of %s", name, allTargets())
 		}
 	}
@@ -131,7 +132,7 @@ func (o *options) validate() error {
 // whole reports that nothing of the default is left out, so that the result may
 // stand for the project.
 func (o *options) whole() bool {
-	cases, _ := parseCases(defaultCases)
+	cases, _ := measure.ParseCases(defaultCases)
 	rates, _ := parseRates(defaultRates)
 	for _, c := range cases {
 		if !slices.Contains(o.cases, c) {
@@ -144,7 +145,7 @@ func (o *options) whole() bool {
 		}
 	}
 	for _, t := range targets() {
-		if t.name != report.Ceiling && !slices.Contains(o.targets, t.name) {
+		if t.Name != report.Ceiling && !slices.Contains(o.targets, t.Name) {
 			return false
 		}
 	}

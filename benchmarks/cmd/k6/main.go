@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"stormdrain/benchmarks/module"
 	"stormdrain/benchmarks/subject"
 )
 
@@ -31,17 +32,17 @@ func main() {
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
-	root, err := subject.Root(ctx)
+	tree, err := module.Find(ctx)
 	if err != nil {
 		return err
 	}
 	if o.program == "" {
-		if o.program, err = install(ctx, filepath.Join(root, "bin"), out); err != nil {
+		if o.program, err = install(ctx, filepath.Join(tree.Root, "bin"), out); err != nil {
 			return err
 		}
 	}
 	if o.target != "" {
-		return each(o.scenarios, func(scenario string) error { return measure(ctx, o, root, scenario, o.target, out) })
+		return each(o.scenarios, func(scenario string) error { return measure(ctx, o, tree.Root, scenario, o.target, out) })
 	}
 	dir, err := os.MkdirTemp("", "stormdrain-k6")
 	if err != nil {
@@ -49,7 +50,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "stormdrain")
-	if err := subject.Build(ctx, root, binary); err != nil {
+	if err := tree.Build(ctx, binary, "."); err != nil {
 		return err
 	}
 	return each(o.scenarios, func(scenario string) (err error) {
@@ -58,7 +59,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, server.Stop()) }()
-		return measure(ctx, o, root, scenario, "http://"+server.Address(), out)
+		return measure(ctx, o, tree.Root, scenario, "http://"+server.Address(), out)
 	})
 }
 

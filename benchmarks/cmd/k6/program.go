@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	module  = "go.k6.io/k6"
+	source  = "go.k6.io/k6"
 	version = "v1.8.1"
 )
 
@@ -32,10 +32,10 @@ func install(ctx context.Context, bin string, out io.Writer) (string, error) {
 	}
 	defer os.RemoveAll(dir)
 	fmt.Fprintf(out, "building k6 %s, which takes some minutes, once\n", version)
-	cmd := exec.CommandContext(ctx, "go", "install", module+"@"+version)
+	cmd := exec.CommandContext(ctx, "go", "install", source+"@"+version)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir)
 	if said, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go install %s@%s: %w\n%s", module, version, err, said)
+		return "", fmt.Errorf("go install %s@%s: %w\n%s", source, version, err, said)
 	}
 	return program, os.Rename(filepath.Join(dir, "k6"), program)
 }

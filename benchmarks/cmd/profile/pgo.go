@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"stormdrain/benchmarks/module"
 	"stormdrain/benchmarks/subject"
 )
 
@@ -18,7 +19,7 @@ const pgoLimit = 1 << 20
 // recordPGO records the CPU of one storm for each store and writes both, as one
 // profile, to the file. Each store has the same time: neither is the program.
 func recordPGO(ctx context.Context, o options, out io.Writer) error {
-	root, err := subject.Root(ctx)
+	tree, err := module.Find(ctx)
 	if err != nil {
 		return err
 	}
@@ -30,12 +31,12 @@ func recordPGO(ctx context.Context, o options, out io.Writer) error {
 	// From a build without any profile, so that the next is not made of the last;
 	// with -trimpath, so that it holds no path of this machine.
 	binary := filepath.Join(dir, "stormdrain")
-	if err := subject.Build(ctx, root, binary, "-trimpath", "-pgo=off"); err != nil {
+	if err := tree.Build(ctx, binary, ".", "-pgo=off"); err != nil {
 		return err
 	}
 	var parts []string
 	for _, store := range subject.Stores() {
-		path, err := stormOfStore(ctx, o, root, dir, binary, store, out)
+		path, err := stormOfStore(ctx, o, tree.Root, dir, binary, store, out)
 		if err != nil {
 			return fmt.Errorf("%s: %w", store, err)
 		}

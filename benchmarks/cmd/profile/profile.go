@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stormdrain/benchmarks/machine"
+	"stormdrain/benchmarks/module"
 	"stormdrain/benchmarks/subject"
 )
 
@@ -24,13 +25,13 @@ func profileStorm(ctx context.Context, o options, out io.Writer) (err error) {
 	if machine.Describe(dir).FileSystem == "tmpfs" {
 		fmt.Fprintln(out, "Temporary files are on tmpfs, where an fsync costs nothing: the profile shows less of the disk than there is. Set TMPDIR.")
 	}
-	root, err := subject.Root(ctx)
+	tree, err := module.Find(ctx)
 	if err != nil {
 		return err
 	}
 	binary := filepath.Join(dir, "stormdrain")
 	// Without -trimpath, so that pprof finds the source.
-	if err := subject.Build(ctx, root, binary); err != nil {
+	if err := tree.Build(ctx, binary, ".", "-trimpath=false"); err != nil {
 		return err
 	}
 	server, err := subject.Start(ctx, subject.Config{Binary: binary, Store: o.store, Flags: []string{"--debug.pprof"}})
@@ -43,7 +44,7 @@ func profileStorm(ctx context.Context, o options, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	files, err := r.inStorm(ctx, root, server.Address(), o)
+	files, err := r.inStorm(ctx, tree.Root, server.Address(), o)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"stormdrain/benchmarks/module"
 	"stormdrain/benchmarks/subject"
 )
 
@@ -223,12 +224,12 @@ func TestStorm(t *testing.T) {
 
 func TestRunningServer(t *testing.T) {
 	t.Parallel()
-	root, err := subject.Root(t.Context())
+	tree, err := module.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(t.TempDir(), "stormdrain")
-	if err := subject.Build(t.Context(), root, binary); err != nil {
+	if err := tree.Build(t.Context(), binary, ".", "-trimpath=false"); err != nil {
 		t.Fatal(err)
 	}
 	s, err := subject.Start(t.Context(), subject.Config{Binary: binary, Store: "sqlite", Flags: []string{"--debug.pprof"}})

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func (i *instance) stored(ctx context.Context) (rows, bytes int64, err error) {
 		driver, source, count = "pgx", i.db.url, "SELECT coalesce(sum(cardinality(label_sets)), 0)::bigint FROM deliveries"
 		size = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 	}
-	if i.variant != "" {
+	if i.Variant != "" {
 		count = "SELECT count(*) FROM alerts"
 	}
 	db, err := sql.Open(driver, source)
@@ -36,17 +36,13 @@ func (i *instance) stored(ctx context.Context) (rows, bytes int64, err error) {
 	}
 	defer db.Close()
 	if err := db.QueryRowContext(ctx, count).Scan(&rows); err != nil {
-		return 0, 0, fmt.Errorf("count what %s has stored: %w", i.name, err)
+		return 0, 0, fmt.Errorf("count what %s has stored: %w", i.Name, err)
 	}
 	if err := db.QueryRowContext(ctx, size).Scan(&bytes); err != nil {
-		return 0, 0, fmt.Errorf("size of what %s has stored: %w", i.name, err)
+		return 0, 0, fmt.Errorf("size of what %s has stored: %w", i.Name, err)
 	}
 	return rows, bytes, nil
 }
-
-// segmentBytes is the default of journal.segment_bytes, at which the next
-// segment is begun.
-const segmentBytes = 64 << 20
 
 // journaled returns how much has been written to the journal in all: complete
 // segments, which may have been deleted, and the records of the newest one,
@@ -65,7 +61,8 @@ func (i *instance) journaled() (int64, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
-	return number*segmentBytes + recordsEnd(text), err
+	size, sizeErr := segmentBytes(i.Flags)
+	return number*size + recordsEnd(text), errors.Join(err, sizeErr)
 }
 
 const (
@@ -84,4 +81,22 @@ func recordsEnd(segment []byte) int64 {
 		at += length
 	}
 	return at
+}
+
+// segmentFlag says at which size the next segment is begun.
+const segmentFlag = "--journal.segment-bytes="
+
+// segmentBytes returns what the flags say, or the default.
+func segmentBytes(flags []string) (int64, error) {
+	const defaultMiB = 64
+	for _, f := range flags {
+		if v, ok := strings.CutPrefix(f, segmentFlag); ok {
+			n, err := strconv.ParseInt(strings.TrimSuffix(v, "MiB"), 10, 64)
+			if err != nil || !strings.HasSuffix(v, "MiB") {
+				return 0, fmt.Errorf("%s: not in MiB, which is all that is understood here", f)
+			}
+			return n << 20, nil
+		}
+	}
+	return defaultMiB << 20, nil
 }

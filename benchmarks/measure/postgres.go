@@ -1,9 +1,10 @@
-package main
+package measure
 
 import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -11,8 +12,8 @@ import (
 	"stormdrain/internal/pgtest"
 )
 
-// postgres is the private server that all databases of a benchmark are on.
-type postgres struct {
+// Postgres is a private server that all databases of a benchmark are on.
+type Postgres struct {
 	server *pgtest.Private
 	admin  *sql.DB
 	made   int
@@ -24,7 +25,8 @@ type database struct{ name, url string }
 // adminLimit is for a checkpoint and for dropping a database.
 const adminLimit = 2 * time.Minute
 
-func openPostgres(settings []string) (*postgres, error) {
+// OpenPostgres starts one. Each setting is name=value, as in postgresql.conf.
+func OpenPostgres(settings ...string) (*Postgres, error) {
 	server, err := pgtest.Open(settings...)
 	if err != nil {
 		return nil, err
@@ -34,31 +36,32 @@ func openPostgres(settings []string) (*postgres, error) {
 		server.Close()
 		return nil, err
 	}
-	return &postgres{server: server, admin: admin}, nil
+	return &Postgres{server: server, admin: admin}, nil
 }
 
-func (p *postgres) close() {
+// Close stops the server and removes all that it kept.
+func (p *Postgres) Close() {
 	p.admin.Close()
 	p.server.Close()
 }
 
-func (p *postgres) create() (*database, error) {
+func (p *Postgres) create() (*database, error) {
 	p.made++
 	name := fmt.Sprintf("bench%d", p.made)
 	url, err := p.server.CreateDatabase(name)
 	return &database{name, url}, err
 }
 
-func (p *postgres) drop(d *database) error {
+func (p *Postgres) drop(d *database) error {
 	return p.exec("DROP DATABASE IF EXISTS " + d.name + " WITH (FORCE)")
 }
 
 // checkpoint makes the next run begin with the log of the one before written
 // back, so that it does not pay for it.
-func (p *postgres) checkpoint() error { return p.exec("CHECKPOINT") }
+func (p *Postgres) checkpoint() error { return p.exec("CHECKPOINT") }
 
 // exec does not take the caller's context: it also cleans up after an interrupt.
-func (p *postgres) exec(statement string) error {
+func (p *Postgres) exec(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), adminLimit)
 	defer cancel()
 	if _, err := p.admin.ExecContext(ctx, statement); err != nil {
@@ -67,8 +70,8 @@ func (p *postgres) exec(statement string) error {
 	return nil
 }
 
-// settings returns those that bear on how fast it writes, and its version.
-func (p *postgres) settings(ctx context.Context) (version string, values map[string]string, err error) {
+// Settings returns those that bear on how fast it writes, and its version.
+func (p *Postgres) Settings(ctx context.Context) (version string, values map[string]string, err error) {
 	values = map[string]string{}
 	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes", "wal_level", "shared_buffers", "max_wal_size", "wal_buffers"} {
 		var v string
@@ -81,4 +84,18 @@ func (p *postgres) settings(ctx context.Context) (version string, values map[str
 		return "", nil, fmt.Errorf("SHOW server_version: %w", err)
 	}
 	return version, values, nil
+}
+
+// Takes returns the values that a setting with fixed ones may have; nil for one
+// without. They depend on how the server was built.
+func (p *Postgres) Takes(ctx context.Context, setting string) ([]string, error) {
+	var joined string
+	statement := "SELECT coalesce(array_to_string(enumvals, ','), '') FROM pg_settings WHERE name = $1"
+	if err := p.admin.QueryRowContext(ctx, statement, setting).Scan(&joined); err != nil {
+		return nil, fmt.Errorf("values of %s: %w", setting, err)
+	}
+	if joined == "" {
+		return nil, nil
+	}
+	return strings.Split(joined, ","), nil
 }

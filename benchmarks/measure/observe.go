@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 // observed runs the load against the instance and says what that cost the
 // server. The load returns the processor time that it took itself. invalid says
 // what does not add up.
-func (b *bench) observed(ctx context.Context, i *instance, run func() (time.Duration, error)) (s report.Server, invalid string, err error) {
-	o := &observer{b: b, i: i, metrics: scrape.New(i.address)}
+func (r *Runner) observed(ctx context.Context, i *instance, run func() (time.Duration, error)) (s report.Server, invalid string, err error) {
+	o := &observer{r: r, i: i, metrics: scrape.New(i.address)}
 	defer o.metrics.Close()
 	if err := o.begin(ctx); err != nil {
 		return s, "", err
@@ -26,7 +26,7 @@ func (b *bench) observed(ctx context.Context, i *instance, run func() (time.Dura
 	if err == nil {
 		err = o.loadEnded(client)
 	}
-	if err == nil && i.store != "" {
+	if err == nil && i.Store != "" {
 		invalid, err = o.rest(ctx)
 	}
 	o.resident(watched())
@@ -38,7 +38,7 @@ func (b *bench) observed(ctx context.Context, i *instance, run func() (time.Dura
 
 // observer is one measurement in progress.
 type observer struct {
-	b       *bench
+	r       *Runner
 	i       *instance
 	metrics *scrape.Scraper
 
@@ -59,12 +59,12 @@ type observer struct {
 // begin lets the disk come to rest and notes where everything stands.
 func (o *observer) begin(ctx context.Context) (err error) {
 	if o.i.db != nil {
-		if err := o.b.postgres.checkpoint(); err != nil {
+		if err := o.r.Postgres.checkpoint(); err != nil {
 			return err
 		}
 	}
 	machine.Settle()
-	if o.i.store != "" {
+	if o.i.Store != "" {
 		if _, o.storeBytes, err = o.i.stored(ctx); err != nil {
 			return err
 		}
@@ -110,8 +110,8 @@ func (o *observer) readCPU() (server, pg time.Duration, err error) {
 	if server, err = process.CPU(o.i.process.PID()); err != nil {
 		return 0, 0, err
 	}
-	if o.b.postgres != nil {
-		pg, err = process.TreeCPU(o.b.postgres.server.PID())
+	if o.r.Postgres != nil {
+		pg, err = process.TreeCPU(o.r.Postgres.server.PID())
 	}
 	return server, pg, err
 }
