@@ -47,6 +47,7 @@ type observer struct {
 	scrapeCost int64          // mallocs of one
 	journaled  int64          // bytes before
 	storeBytes int64          // before
+	logged     int64          // bytes of PostgreSQL's log, before
 	at         time.Time
 	ended      time.Time // when the load had
 	cpu        time.Duration
@@ -69,6 +70,11 @@ func (o *observer) begin(ctx context.Context) (err error) {
 			return err
 		}
 		if err := o.priceOfAScrape(ctx); err != nil {
+			return err
+		}
+	}
+	if o.i.db != nil {
+		if o.logged, err = o.r.Postgres.logged(ctx); err != nil {
 			return err
 		}
 	}
@@ -146,7 +152,7 @@ func (o *observer) resident(samples []int64) {
 }
 
 func (o *observer) end() error {
-	cpu, _, err := o.readCPU()
+	cpu, pg, err := o.readCPU()
 	if err != nil {
 		return err
 	}
@@ -155,6 +161,9 @@ func (o *observer) end() error {
 		return err
 	}
 	o.server.CPU = cpu - o.cpu
+	if o.i.db != nil {
+		o.server.PostgresCPU = pg - o.pgCPU
+	}
 	o.server.ResidentPeak = memory.Peak
 	return nil
 }

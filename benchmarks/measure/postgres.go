@@ -60,6 +60,15 @@ func (p *Postgres) drop(d *database) error {
 // back, so that it does not pay for it.
 func (p *Postgres) checkpoint() error { return p.exec("CHECKPOINT") }
 
+// logged returns how many bytes its write-ahead log has had since the beginning.
+func (p *Postgres) logged(ctx context.Context) (n int64, err error) {
+	err = p.admin.QueryRowContext(ctx, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint").Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("position of the write-ahead log: %w", err)
+	}
+	return n, nil
+}
+
 // exec does not take the caller's context: it also cleans up after an interrupt.
 func (p *Postgres) exec(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), adminLimit)
@@ -73,7 +82,7 @@ func (p *Postgres) exec(statement string) error {
 // Settings returns those that bear on how fast it writes, and its version.
 func (p *Postgres) Settings(ctx context.Context) (version string, values map[string]string, err error) {
 	values = map[string]string{}
-	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes", "wal_level", "shared_buffers", "max_wal_size", "wal_buffers"} {
+	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes", "wal_level", "wal_compression", "shared_buffers", "max_wal_size", "wal_buffers"} {
 		var v string
 		if err := p.admin.QueryRowContext(ctx, "SHOW "+name).Scan(&v); err != nil {
 			return "", nil, fmt.Errorf("SHOW %s: %w", name, err)

@@ -37,6 +37,13 @@ func (o *observer) rest(ctx context.Context) (invalid string, err error) {
 		return "", err
 	}
 	s.StoreBytes = bytes - o.storeBytes
+	if o.i.db != nil {
+		logged, err := o.r.Postgres.logged(ctx)
+		if err != nil {
+			return "", err
+		}
+		s.LogBytes = logged - o.logged
+	}
 	if o.i.dir != "" {
 		journaled, err := o.i.journaled()
 		if err != nil {

@@ -15,7 +15,13 @@ type table struct {
 }
 
 func newTable(b *strings.Builder, title string, columns ...string) *table {
-	fmt.Fprintf(b, "\n## %s\n\n", title)
+	fmt.Fprintf(b, "\n## %s\n", title)
+	return bareTable(b, columns...)
+}
+
+// bareTable has no heading of its own.
+func bareTable(b *strings.Builder, columns ...string) *table {
+	b.WriteByte('\n')
 	t := &table{b, len(columns)}
 	t.row(columns...)
 	b.WriteString(strings.Repeat("| --- ", len(columns)) + "|\n")

@@ -45,7 +45,11 @@ func (r *Report) header(b *strings.Builder) {
 	}
 	s := r.Settings
 	fmt.Fprintf(b, "%d rounds in turn, %v each after %v of warm-up.\n\n", s.Rounds, s.Duration, s.Warmup)
-	for _, l := range r.Loads {
+	describeLoads(b, r.Loads)
+}
+
+func describeLoads(b *strings.Builder, loads []Load) {
+	for _, l := range loads {
 		mean := ""
 		if l.Case.Alerts == 0 {
 			mean = fmt.Sprintf("%.1f alerts a request in the mean, ", l.Alerts)

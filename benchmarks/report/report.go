@@ -165,6 +165,9 @@ type Server struct {
 	Rows         int64 `json:"rows_in_store,omitempty"`       // those of the warm-up, too
 	StoreBytes   int64 `json:"store_bytes_on_disk,omitempty"` // by which all tables and indexes grew
 
+	PostgresCPU time.Duration `json:"postgres_cpu_until_stored_ns,omitempty"`
+	LogBytes    int64         `json:"postgres_log_bytes,omitempty"` // written to its write-ahead log
+
 	Surroundings Surroundings `json:"surroundings"`
 }
 
@@ -194,6 +197,9 @@ func (s *Server) JournalBytesPerAlert() float64 { return per(s.JournalBytes, s.R
 // StoreBytesPerEvent includes indexes and what all other tables grew by; not what
 // was there after the warm-up, which is the same for few events and for many.
 func (s *Server) StoreBytesPerEvent() float64 { return per(s.StoreBytes, s.Stored) }
+
+// LogBytesPerAlert includes whole pages, which follow a checkpoint.
+func (s *Server) LogBytesPerAlert() float64 { return per(s.LogBytes, s.Stored) }
 
 func per(sum, n int64) float64 {
 	if n == 0 {
