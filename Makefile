@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint bench growth soak micro k6 profile pgo pgo-gain crash e2e deps clean
+.PHONY: help run build test race fuzz lint bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: ## gofmt, go vet and staticcheck
 
 bench: deps ## side by side with the ceiling and the reference, some 20 minutes on a quiet machine (ARGS=-quick: a minute or two)
 	go run ./benchmarks/cmd/bench -out benchmarks/results $(ARGS)
+
+knobs: deps ## what each default was chosen by: one setting after the other, with several values in turn, half an hour (ONLY=regular expression, ARGS=-quick)
+	go run ./benchmarks/cmd/knobs -only '$(ONLY)' -out benchmarks/results $(ARGS)
 
 growth: deps ## what an alert costs as the stores grow to 50 and 10 million events, queries, a backlog of 8 GiB: over an hour (ARGS=-quick)
 	go run ./benchmarks/cmd/growth -out benchmarks/results $(ARGS)
