@@ -15,7 +15,7 @@ type Goal struct {
 
 const (
 	leastRatio        = 0.40
-	mostAllocs        = 10
+	mostAllocs        = 2
 	mostP50           = time.Millisecond
 	mostP99           = 5 * time.Millisecond
 	mostP999          = 10 * time.Millisecond
