@@ -65,7 +65,7 @@ crash: deps ## kill -9 of the program and of PostgreSQL under load (ROUNDS=200, 
 e2e: deps ## the built program from outside: real bodies, bad bodies, a real Alertmanager (RACE=1)
 	@go run ./scripts/stage -log e2e -count=1 -timeout=30m -skip '^TestCrash' ./internal/e2e
 
-deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, a C compiler)
+deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, Prometheus, a C compiler)
 	@scripts/deps.sh
 
 clean: ## remove what was built

@@ -94,7 +94,7 @@ func run(ctx context.Context, cfg *config.Config, hangup <-chan os.Signal, stder
 		return fmt.Errorf("open pipeline: %w", err)
 	}
 	down.add("pipeline", pipe.Close)
-	registerGauges(metrics, wal, pipe)
+	registerGauges(metrics, cfg, wal, pipe, store)
 	srv, err := server.OpenOn(serverConfig(cfg), server.Parts{
 		Ingester: pipe, Reader: store, Readiness: pipe, Quarantine: kept, Metrics: metrics, Log: log,
 	}, listeners...)

@@ -122,7 +122,7 @@ func (o *observer) StoreUp(up bool) {
 }
 
 // registerGauges adds what is only known elsewhere and read when somebody scrapes.
-func registerGauges(m *obs.Metrics, j *journal.Journal, p *pipeline.Pipeline) {
+func registerGauges(m *obs.Metrics, cfg *config.Config, j *journal.Journal, p *pipeline.Pipeline, s storage.Store) {
 	m.Gauge("journal_backlog_bytes", "Bytes in the journal that are not in the store yet.", nil,
 		func() float64 { return float64(j.Stats().BacklogBytes) })
 	m.Gauge("journal_backlog_deliveries", "Deliveries in the journal that are not in the store yet.", nil,
@@ -135,6 +135,9 @@ func registerGauges(m *obs.Metrics, j *journal.Journal, p *pipeline.Pipeline) {
 			return 0
 		})
 	m.Gauge("journal_bytes", "Bytes of the journal on the disk.", nil, func() float64 { return float64(j.Stats().TotalBytes) })
+	m.Gauge("journal_max_bytes", "Bytes that the journal may take, journal.max_bytes; a delivery that finds no room gets 503.", nil,
+		func() float64 { return float64(cfg.Journal.MaxBytes) })
+	registerStore(m, s)
 	for _, kind := range pipeline.InternKinds() {
 		m.Gauge("intern_entries", "Sets that are known, by what they are.", map[string]string{"kind": kind},
 			func() float64 { return float64(p.InternStats().Entries[kind]) })
@@ -142,6 +145,15 @@ func registerGauges(m *obs.Metrics, j *journal.Journal, p *pipeline.Pipeline) {
 	m.Gauge("intern_bytes", "Memory of the table of known sets.", nil, func() float64 { return float64(p.InternStats().Bytes) })
 	m.Counter("intern_hits_total", "Sets that were known when they came.", nil, func() float64 { return float64(p.InternStats().Hits) })
 	m.Counter("intern_misses_total", "Sets that were new when they came.", nil, func() float64 { return float64(p.InternStats().Misses) })
+}
+
+// registerStore adds the connections of a store.
+func registerStore(m *obs.Metrics, s storage.Store) {
+	const name, help = "store_connections", "Connections to the store, by whether somebody works with them."
+	m.Gauge(name, help, map[string]string{"state": "busy"}, func() float64 { return float64(s.Connections().Busy) })
+	m.Gauge(name, help, map[string]string{"state": "idle"}, func() float64 { return float64(s.Connections().Idle) })
+	m.Gauge("store_connections_max", "Connections to the store that may be open at once.", nil,
+		func() float64 { return float64(s.Connections().Most) })
 }
 
 func serverConfig(cfg *config.Config) server.Config {

@@ -33,12 +33,6 @@ func (b *budget) freeNow() int64 {
 	return b.free
 }
 
-func (cs *connections) count() int {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	return len(cs.open)
-}
-
 func TestSlowSendersAreToldToTryAgain(t *testing.T) {
 	cfg := testConfig()
 	cfg.RequestTimeout = 100 * time.Millisecond

@@ -36,6 +36,7 @@ func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 	if !ok || !s.receive(ctx, b, until) {
 		return
 	}
+	s.Metrics.WebhookBodyBytes.Add(float64(len(b.bytes)))
 	if encoding != compress.Identity && !s.decode(ctx, b, encoding, &r, until) {
 		return
 	}

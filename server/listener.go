@@ -49,6 +49,13 @@ func (cs *connections) remove(c *conn) {
 	}
 }
 
+// count is how many are open.
+func (cs *connections) count() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return len(cs.open)
+}
+
 // cutAll closes every connection under the feet of whoever serves it.
 func (cs *connections) cutAll() {
 	cs.mu.Lock()

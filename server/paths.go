@@ -15,7 +15,10 @@ const pathWebhook = "/webhook"
 // by itself is off: after a redirect Alertmanager sends a GET without a body and
 // takes its 200 for a delivery.
 func (s *Server) routes() fasthttp.RequestHandler {
-	s.webhook = s.chain("webhook", s.takeWebhook, 200, 400, 413, 503)
+	// The codes that alert rules ask for must be there before the first one: a
+	// counter that begins at 1 has not increased.
+	s.webhook = s.chain("webhook", s.takeWebhook, 200, 400, 404, 413, 415, 503)
+	s.misdirected = s.chain("misdirected", s.noSuchPage, 404, 405)
 	s.other = s.chain("other", s.noSuchPage)
 	s.protocolErrors = s.Metrics.HTTPHandler("protocol")
 	r := router.New()
@@ -23,7 +26,7 @@ func (s *Server) routes() fasthttp.RequestHandler {
 	r.RedirectFixedPath = false
 	r.HandleMethodNotAllowed = false // its Allow would name OPTIONS
 	r.HandleOPTIONS = false
-	r.NotFound = s.other
+	r.NotFound = s.noPage
 	s.readPaths = make(map[string]bool)
 	for _, page := range []struct {
 		path, name string
@@ -59,6 +62,17 @@ func (s *Server) routes() fasthttp.RequestHandler {
 func isWebhook(path []byte) bool {
 	_, ok := rawSource(path)
 	return ok
+}
+
+// noPage tells a sender of alerts that missed the webhook from a browser that
+// asks for an icon: the first loses alerts and must be seen in the metrics. A GET
+// of the webhook is a sender, too, behind a proxy that redirects.
+func (s *Server) noPage(ctx *fasthttp.RequestCtx) {
+	if ctx.IsPost() || ctx.IsPut() || isWebhook(ctx.URI().PathOriginal()) {
+		s.misdirected(ctx)
+		return
+	}
+	s.other(ctx)
 }
 
 // noSuchPage says which URL would have been right.

@@ -72,6 +72,7 @@ type Server struct {
 	ids            *requestIDs
 	webhook        fasthttp.RequestHandler // with its chain
 	other          fasthttp.RequestHandler // what is no page, with its chain
+	misdirected    fasthttp.RequestHandler // the same for what may hold alerts
 	readPaths      map[string]bool
 	protocolErrors *obs.HTTPHandler
 
@@ -138,6 +139,10 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 	}
 	s.reading, s.stopReading = context.WithCancel(context.Background())
 	s.http = s.newHTTP(s.routes())
+	s.Metrics.Gauge("http_connections", "Connections that are open, also those that rest.", nil,
+		func() float64 { return float64(s.conns.count()) })
+	s.Metrics.Gauge("http_connections_max", "Connections that may be open at once, server.max_connections.", nil,
+		func() float64 { return float64(cfg.MaxConnections) })
 	for _, l := range listeners {
 		s.serve(l)
 	}

@@ -36,7 +36,17 @@ type Store interface {
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 
+	// Connections counts them as they are now.
+	Connections() Connections
+
 	Close() error
+}
+
+// Connections are those that a store has to its database.
+type Connections struct {
+	Busy int // lent to somebody
+	Idle int // open and waiting for the next one
+	Most int // how many may be open at once
 }
 
 // ErrPosition is returned by Write when the store is at another position than

@@ -2,6 +2,7 @@ package obs
 
 import (
 	"net/http"
+	"regexp"
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,7 @@ type Metrics struct {
 	StoreUp                prometheus.Gauge // 1 or 0
 	HTTPInFlight           prometheus.Gauge
 	HTTPConnectionsRefused prometheus.Counter
+	WebhookBodyBytes       prometheus.Counter // as they were sent
 
 	registry     *prometheus.Registry
 	httpRequests *prometheus.CounterVec
@@ -59,9 +61,18 @@ func NewMetrics(b Build) *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(info,
-		collectors.NewGoCollector(),
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(runtimeMetrics())),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// runtimeMetrics is what the dashboard shows of the runtime beyond the collector's
+// own choice: where the CPU and the memory are, how long goroutines wait for a
+// processor and for locks, what the collector of garbage does.
+func runtimeMetrics() collectors.GoRuntimeMetricsRule {
+	return collectors.GoRuntimeMetricsRule{
+		Matcher: regexp.MustCompile(`^/(cpu/classes|gc|memory/classes|sched|sync/mutex/wait)/`),
+	}
 }
 
 func (m *Metrics) alerts() {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"stormdrain/storage"
 )
 
 // patience is how long a server may say nothing while a connection is made or
@@ -91,6 +93,12 @@ func (p *pool) acquire(ctx context.Context) (c *pgconn.PgConn, release func(), e
 		return nil, nil, fmt.Errorf("acquire a connection: %w", err)
 	}
 	return pooled.Conn().PgConn(), pooled.Release, nil
+}
+
+// count is of this moment. One that is being made is neither busy nor idle.
+func (p *pool) count() storage.Connections {
+	now := p.connections.Stat()
+	return storage.Connections{Busy: int(now.AcquiredConns()), Idle: int(now.IdleConns()), Most: int(now.MaxConns())}
 }
 
 // close refuses new callers, waits for those that hold a connection, and closes

@@ -170,6 +170,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return c.Ping(ctx)
 }
 
+// Connections implements storage.Store.
+func (s *Store) Connections() storage.Connections { return s.pool.count() }
+
 // Close implements storage.Store. It waits for the calls that are under way,
 // which their contexts bound. It may be called twice.
 func (s *Store) Close() error {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
+
+	"stormdrain/storage"
 )
 
 // pool lends connections, each to one user at a time. They are opened when
@@ -11,6 +14,7 @@ import (
 type pool struct {
 	dsn    string
 	free   chan *conn    // as many as may be open; nil for one that is not open yet
+	open   atomic.Int64  // how many are
 	closed chan struct{} // closed by close
 	once   sync.Once
 	err    error // what close returned
@@ -51,13 +55,23 @@ func (p *pool) use(ctx context.Context, f func(*conn) error) error {
 			return err
 		}
 		c = fresh
+		p.open.Add(1)
 	}
 	err := f(c)
 	if c.broken {
 		err = errors.Join(err, c.close())
 		c = nil
+		p.open.Add(-1)
 	}
 	return err
+}
+
+// count is of this moment. A place that is lent and not open yet is neither busy
+// nor idle.
+func (p *pool) count() storage.Connections {
+	open := int(p.open.Load())
+	busy := min(cap(p.free)-len(p.free), open)
+	return storage.Connections{Busy: busy, Idle: open - busy, Most: cap(p.free)}
 }
 
 // close waits for every connection to come back.
@@ -68,6 +82,7 @@ func (p *pool) close() error {
 		for range cap(p.free) {
 			if c := <-p.free; c != nil {
 				errs = append(errs, c.close())
+				p.open.Add(-1)
 			}
 		}
 		p.err = errors.Join(errs...)

@@ -109,6 +109,12 @@ func makeFolder(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// Connections implements storage.Store.
+func (s *Store) Connections() storage.Connections {
+	w, r := s.writers.count(), s.readers.count()
+	return storage.Connections{Busy: w.Busy + r.Busy, Idle: w.Idle + r.Idle, Most: w.Most + r.Most}
+}
+
 // Close waits for the connections that are in use and closes all of them. It
 // may be called twice.
 func (s *Store) Close() error {

@@ -37,6 +37,7 @@ func Exercise(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"LargeBatch", testLargeBatch},
 		{"OneMicrosecond", testOneMicrosecond},
 		{"RandomQueries", testRandomQueries},
+		{"Connections", testConnections},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
