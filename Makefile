@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e deps clean
+.PHONY: help run build test race fuzz lint rules bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+
+rules: deps ## alert rules and dashboard: promtool's checks and tests, and ours
+	@go run ./scripts/stage rules -count=1 ./deploy/...
 
 bench: deps ## side by side with the ceiling and the reference, some 20 minutes on a quiet machine (ARGS=-quick: a minute or two)
 	go run ./benchmarks/cmd/bench -out benchmarks/results $(ARGS)

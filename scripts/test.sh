@@ -40,8 +40,8 @@ style() {
 	go vet ./...
 }
 
-# unit_packages are all but the tests of the whole program.
-unit_packages() { go list ./... | grep -v '/internal/e2e$'; }
+# unit_packages are all but the tests of the whole program, and of what is in deploy.
+unit_packages() { go list ./... | grep -vE '/internal/e2e$|/deploy(/|$)'; }
 
 # plain_packages have tests that the race detector would disturb.
 plain_packages() {
@@ -65,6 +65,7 @@ stage deps scripts/deps.sh
 stage style style
 go build -o "$work/stage" ./scripts/stage
 stage imports checked imports ./internal/house
+stage rules checked rules ./deploy/...
 stage unit unit
 stage plain plain
 stage k6 k6_scenarios
