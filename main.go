@@ -14,6 +14,7 @@ import (
 	bench "stormdrain/benchmarks/command"
 	"stormdrain/internal/config"
 	"stormdrain/internal/datadir"
+	"stormdrain/internal/health"
 	"stormdrain/internal/obs"
 	"stormdrain/internal/quarantine"
 	"stormdrain/pipeline"
@@ -32,6 +33,8 @@ func main() {
 	switch command {
 	case config.CommandBench:
 		err = bench.Run(ctx, &cfg.Bench, os.Stdout)
+	case config.CommandHealth:
+		err = health.Run(ctx, &cfg.Health, os.Stdout)
 	default:
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP) // for good: it must not end the program, whatever it is doing

@@ -100,11 +100,15 @@ func (durations) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// fromEnvironment gives the flags of bench their variables; those of the
+// hasOwnFlags tells the commands that speak to a running server, and have flags
+// of their own, from those that read its settings.
+func hasOwnFlags(command string) bool { return command == CommandBench || command == CommandHealth }
+
+// fromEnvironment gives the flags of such commands their variables; those of the
 // settings are load's.
 func fromEnvironment(environ []string) kong.ResolverFunc {
 	return func(_ *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
-		if parent.Command == nil || parent.Command.Name != CommandBench {
+		if parent.Command == nil || !hasOwnFlags(parent.Command.Name) {
 			return nil, nil
 		}
 		prefix := envPrefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_")) + "="
@@ -117,20 +121,20 @@ func fromEnvironment(environ []string) kong.ResolverFunc {
 	}
 }
 
-// refuseSettings keeps the settings of the server away from bench, where they
+// refuseSettings keeps the settings of the server away from commands where they
 // would do nothing.
-func (c *commandLine) refuseSettings() error {
+func (c *commandLine) refuseSettings(command string) error {
 	for _, s := range c.settings {
 		if len(s.given) > 0 {
-			return fmt.Errorf("--%s is a setting of the server; bench takes none of them (stormdrain bench --help lists its flags)", s.flag)
+			return fmt.Errorf("--%s is a setting of the server; %s takes none of them (stormdrain %[2]s --help lists its flags)", s.flag, command)
 		}
 	}
 	return nil
 }
 
-// printHelp leaves the settings of the server out of bench's help.
+// printHelp leaves the settings of the server out of the help of such a command.
 func (c *commandLine) printHelp(options kong.HelpOptions, ctx *kong.Context) error {
-	if selected := ctx.Selected(); selected != nil && selected.Name == CommandBench {
+	if selected := ctx.Selected(); selected != nil && hasOwnFlags(selected.Name) {
 		options.WrapUpperBound = 80
 		for _, flag := range ctx.Model.Flags {
 			flag.Hidden = flag.Hidden || flag.Group != nil

@@ -21,6 +21,7 @@ type grammar struct {
 	Serve       struct{} `cmd:"" default:"1" help:"Receive alerts and answer queries. This is what stormdrain does without a command."`
 	CheckConfig struct{} `cmd:"" name:"check-config" help:"Read the configuration, print OK or what is wrong with it (status 1), and start nothing."`
 	Bench       Bench    `cmd:"" help:"Load a running server at a constant rate, and say how long it took to answer."`
+	Health      Health   `cmd:"" help:"Ask a running server whether it can take alerts; exit status 1 when it cannot. For container health checks."`
 }
 
 const description = `Takes alerts from Alertmanager and keeps every one of them.
@@ -44,11 +45,12 @@ func (versionFlag) BeforeReset(app *kong.Kong) error {
 // commandLine lets kong read the flags into the settings, as words.
 type commandLine struct {
 	settings []*setting
-	environ  []string // for the flags of bench; the settings' are read later
+	environ  []string // for the flags of bench and health; the settings' are read later
 	stdout   io.Writer
 	stderr   io.Writer
 
 	bench  Bench
+	health Health
 	exited bool // --help or --version was given and has been answered
 }
 
@@ -73,9 +75,9 @@ func (c *commandLine) parse(args []string) (command string, err error) {
 	if err != nil {
 		return "", usageError(err)
 	}
-	if command = ctx.Command(); command == CommandBench && !c.exited {
-		c.bench = read.Bench
-		return command, c.refuseSettings()
+	if command = ctx.Command(); hasOwnFlags(command) && !c.exited {
+		c.bench, c.health = read.Bench, read.Health
+		return command, c.refuseSettings(command)
 	}
 	return command, nil
 }
@@ -94,9 +96,9 @@ func usageError(err error) error {
 			if name, ok := strings.CutPrefix(message, "unexpected argument "); ok {
 				message = "unknown command " + name + "; the commands are " + commandNames(parseErr.Context.Model)
 			}
-		case selected.Name == CommandBench:
-			message = strings.TrimPrefix(message, CommandBench+": ") // in front of what Validate says
-			where = "stormdrain bench --help"
+		case hasOwnFlags(selected.Name):
+			message = strings.TrimPrefix(message, selected.Name+": ") // in front of what Validate says
+			where = "stormdrain " + selected.Name + " --help"
 		}
 	}
 	return errors.New(message + " (" + where + " lists the flags)")

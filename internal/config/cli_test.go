@@ -31,7 +31,7 @@ func TestCommands(t *testing.T) {
 	f("", 0, "--journal.max-bytes=8GiB", "", "--help")
 	f("", 0, "--journal.max-bytes=8GiB", "", "serve", "--help")
 
-	f("", 2, "", "unknown command doctor; the commands are serve, check-config and bench (stormdrain --help", "doctor")
+	f("", 2, "", "unknown command doctor; the commands are serve, check-config, bench and health (stormdrain --help", "doctor")
 	f("", 2, "", "unknown command query", "--log.level=debug", "query")
 	f("", 2, "", "unexpected argument twice", "serve", "twice")
 	f("", 2, "", `unknown flag --journal.max-byte, did you mean "--journal.max-bytes"?`, "--journal.max-byte=1")

@@ -32,7 +32,8 @@ type Config struct {
 	Debug      Debug      `group:"debug"`
 	Log        Log        `group:"log"`
 
-	Bench Bench // of the command bench, which has no other part of a Config
+	Bench  Bench  // of the command bench, which has no other part of a Config
+	Health Health // likewise
 
 	// Adjusted says in one line each which default gave way to a key that was
 	// set; main logs them.

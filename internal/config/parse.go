@@ -20,8 +20,8 @@ const CommandServe = "serve"
 // Parse reads the command line, the environment (as os.Environ writes it) and
 // the file, in this order of precedence, over the defaults.
 //
-// It returns the command that is left to run, which is "serve", "bench" or
-// nothing: then all was said on stdout or stderr, and code is the exit status.
+// It returns the command that is left to run, which is "serve", "bench", "health"
+// or nothing: then all was said on stdout or stderr, and code is the exit status.
 func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, command string, code int) {
 	settings := settingsOf(&cfg)
 	line := commandLine{settings: settings, environ: environ, stdout: stdout, stderr: stderr}
@@ -32,8 +32,8 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 	case err != nil:
 		Complain(stderr, err)
 		return cfg, "", ExitUsage
-	case command == CommandBench:
-		cfg.Bench = line.bench
+	case hasOwnFlags(command):
+		cfg.Bench, cfg.Health = line.bench, line.health
 		return cfg, command, ExitOK
 	}
 	errs := load(settings, environ)

@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"internal/quarantine": {"internal/alert"},
 	"internal/config":     {"server/compress"},
 	"internal/datadir":    {},
+	"internal/health":     {"internal/config"},
 	"internal/pgtest":     {},
 	"internal/house":      {},
 	"internal/e2e":        {"internal/pgtest"},
