@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint rules bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e deps clean
+.PHONY: help run build test race fuzz lint rules bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e deps install uninstall package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,8 +68,17 @@ crash: deps ## kill -9 of the program and of PostgreSQL under load (ROUNDS=200, 
 e2e: deps ## the built program from outside: real bodies, bad bodies, a real Alertmanager (RACE=1)
 	@go run ./scripts/stage -log e2e -count=1 -timeout=30m -skip '^TestCrash' ./internal/e2e
 
-deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, Prometheus, a C compiler)
+deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, Prometheus, a C compiler, rpm)
 	@scripts/deps.sh
+
+install: ## copy bin/stormdrain (make build), unit, man page and so on below PREFIX=/usr/local (DESTDIR=, SYSCONFDIR=/etc)
+	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' scripts/install.sh install
+
+uninstall: ## take away what install has copied; configuration and alerts stay
+	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' scripts/install.sh uninstall
+
+package: ## dist/*.deb and dist/*.rpm (ARCH=amd64 or arm64, VERSION=)
+	@ARCH='$(ARCH)' VERSION='$(VERSION)' scripts/package.sh
 
 clean: ## remove what was built
 	rm -rf bin dist profiles stormdrain

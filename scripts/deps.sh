@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: a C compiler (for the race
-# detector), make, PostgreSQL, Alertmanager, Prometheus with promtool, and wrk (for the benchmarks). Debian and its
-# kin only; does nothing where all is there. Works as root, and with sudo otherwise.
+# detector), make, PostgreSQL, Alertmanager, Prometheus with promtool, wrk (for the
+# benchmarks), rpm and systemd's tools (for the packages). Debian and its kin only;
+# does nothing where all is there. Works as root, and with sudo otherwise.
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -14,6 +15,9 @@ have_postgres || packages+=(postgresql)
 have wrk || packages+=(wrk)
 have prometheus-alertmanager || have alertmanager || packages+=(prometheus-alertmanager)
 { have prometheus && have promtool; } || packages+=(prometheus)
+have rpm || packages+=(rpm)
+have systemd-analyze || packages+=(systemd)
+[ "$(id -u)" -eq 0 ] || have fakeroot || packages+=(fakeroot)
 [ ${#packages[@]} -gt 0 ] || exit 0
 
 cannot() {
