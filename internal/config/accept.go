@@ -20,6 +20,9 @@ func validText(form, word string) bool {
 		return validStoreURL(word)
 	case "path":
 		return word != "" && !strings.ContainsRune(word, 0)
+	case "secret":
+		name, credential := strings.CutPrefix(word, credentialPrefix)
+		return !strings.ContainsRune(word, 0) && (!credential || validCredential(name))
 	}
 	return true
 }
@@ -85,6 +88,8 @@ func (s *setting) accepts() string {
 		return "nothing (SQLite in data.dir), sqlite:PATH or postgres://HOST/DATABASE"
 	case "path":
 		return "the path of a folder"
+	case "secret":
+		return "the path of a file, or credential:NAME for a credential of systemd"
 	}
 	return "text"
 }

@@ -14,7 +14,7 @@ import "time"
 // the file, its bounds, and its line in --help. settingsOf reads them.
 type Config struct {
 	File          string `key:"config.file" placeholder:"FILE" help:"YAML file with the settings below, a group a key."`
-	WebConfigFile string `key:"web.config.file" placeholder:"FILE" help:"TLS, client certificates and users, in the format of the Prometheus exporter-toolkit."`
+	WebConfigFile string `key:"web.config.file" form:"secret" placeholder:"FILE" help:"TLS, client certificates and users, in the format of the Prometheus exporter-toolkit."`
 
 	Server     Server     `group:"server"`
 	Database   Database   `group:"database"`
@@ -70,10 +70,11 @@ type App struct {
 	WorkerTimeout time.Duration `key:"worker_timeout" default:"5m" min:"1ms" help:"A store batch older than this is cancelled and tried again."`
 }
 
-// Auth names the files that hold secrets; the secrets are never settings.
+// Auth names the files that hold secrets; the secrets are never settings. When
+// Parse returns, the names are paths: see secretPath.
 type Auth struct {
-	BearerTokenFile string `key:"bearer_token_file" placeholder:"FILE" help:"File with the token that senders and readers show."`
-	HMACSecretFile  string `key:"hmac_secret_file" placeholder:"FILE" help:"File with the secret that Grafana signs with."`
+	BearerTokenFile string `key:"bearer_token_file" form:"secret" placeholder:"FILE" help:"File with the token that senders and readers show."`
+	HMACSecretFile  string `key:"hmac_secret_file" form:"secret" placeholder:"FILE" help:"File with the secret that Grafana signs with."`
 }
 
 // RateLimit limits requests; 0 a second is no limit.
@@ -104,9 +105,11 @@ type Quarantine struct {
 }
 
 // Storage says where events are kept. URL may hold a password:
-// Complain hides it, so nothing else should print one.
+// Complain hides it, so nothing else should print one. When Parse returns, URL is
+// what stands in URLFile, if there is one.
 type Storage struct {
 	URL           string        `key:"url" form:"store" placeholder:"URL" help:"Where events are kept: sqlite:PATH or postgres://... Empty: SQLite in data.dir."`
+	URLFile       string        `key:"url_file" form:"secret" placeholder:"FILE" help:"File with the URL, for one that holds a password; instead of storage.url."`
 	BatchRows     int           `key:"batch_rows" default:"5000" min:"1" max:"1000000" help:"Rows in one transaction."`
 	FlushInterval time.Duration `key:"flush_interval" default:"100ms" min:"1ms" max:"1h" help:"Longest wait for a batch to fill. With journal.ack commit there is none."`
 	Retention     time.Duration `key:"retention" default:"0s" min:"0s" help:"Drop events older than this. 0: kept for ever."`

@@ -36,11 +36,7 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 		cfg.Bench, cfg.Health = line.bench, line.health
 		return cfg, command, ExitOK
 	}
-	errs := load(settings, environ)
-	if len(errs) == 0 {
-		cfg.Adjusted, errs = reconcile(settings, &cfg)
-	}
-	if len(errs) > 0 {
+	if errs := fill(settings, &cfg, environ); len(errs) > 0 {
 		Complain(stderr, errs...)
 		return cfg, "", ExitFailed
 	}
@@ -51,19 +47,35 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 	return cfg, CommandServe, ExitOK
 }
 
+// fill gives every setting its value, and looks at those that depend on others.
+func fill(settings []*setting, cfg *Config, environ []string) (errs []error) {
+	if errs = load(settings, environ); len(errs) > 0 {
+		return errs
+	}
+	if errs = findSecrets(settings, cfg, environ); len(errs) > 0 {
+		return errs
+	}
+	cfg.Adjusted, errs = reconcile(settings, cfg)
+	return errs
+}
+
 // Complain writes one line for each mistake, whatever it quotes: also what a
 // driver says about a URL that it cannot read.
 func Complain(w io.Writer, errs ...error) {
 	for _, err := range errs {
-		line := strings.Map(func(r rune) rune {
-			switch {
-			case r == '\n' || r == '\t':
-				return ' '
-			case !unicode.IsPrint(r):
-				return unicode.ReplacementChar
-			}
-			return r
-		}, redact(err.Error()))
-		fmt.Fprintln(w, "stormdrain: "+line)
+		fmt.Fprintln(w, "stormdrain: "+OneLine(err.Error()))
 	}
+}
+
+// OneLine makes text of anybody's fit for one line of output, passwords hidden.
+func OneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, redact(text))
 }

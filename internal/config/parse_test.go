@@ -115,8 +115,8 @@ func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	var names Config
 	all := settingsOf(&names)
-	if len(all) != 43 {
-		t.Errorf("%d settings, expected 41 keys of the file and 2 flags that name files", len(all))
+	if len(all) != 44 {
+		t.Errorf("%d settings, expected 42 keys of the file and 2 flags that name files", len(all))
 	}
 	for _, s := range all {
 		t.Run(s.key, func(t *testing.T) {

@@ -23,7 +23,7 @@ type setting struct {
 	standard    string   // the default, as it is written in the file
 	min, max    string   // empty: no bound
 	oneOf       []string // nil: anything
-	form        string   // of a text: "address", "store", "path" or empty for any
+	form        string   // of a text: "address", "store", "path", "secret" or empty for any
 
 	target   reflect.Value
 	fallback any // the default as a Go value
