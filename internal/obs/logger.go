@@ -13,10 +13,16 @@ import (
 // names (trace, debug, info, warn, error); the format is "json", "console", or
 // "auto": console on a terminal, else JSON. Times are UTC, in milliseconds.
 func NewLogger(level, format string, w io.Writer) (zerolog.Logger, error) {
-	lv, err := zerolog.ParseLevel(level)
-	if err != nil || lv == zerolog.NoLevel {
-		return zerolog.Nop(), fmt.Errorf("log level %q: use trace, debug, info, warn or error", level)
+	lv, err := NewLevel(level)
+	if err != nil {
+		return zerolog.Nop(), err
 	}
+	return NewLoggerAt(lv, format, w)
+}
+
+// NewLoggerAt is NewLogger with a level that can change while it is used, also
+// by the loggers that were made out of this one.
+func NewLoggerAt(level *Level, format string, w io.Writer) (zerolog.Logger, error) {
 	switch format {
 	case "json":
 	case "console":
@@ -28,7 +34,7 @@ func NewLogger(level, format string, w io.Writer) (zerolog.Logger, error) {
 	default:
 		return zerolog.Nop(), fmt.Errorf("log format %q: use json, console or auto", format)
 	}
-	return zerolog.New(w).Level(lv).Hook(clock{}), nil
+	return zerolog.New(leveled{w, level}).Level(zerolog.TraceLevel).Sample(level).Hook(clock{}), nil
 }
 
 // clock stamps each line itself, so that zerolog's package-wide time format

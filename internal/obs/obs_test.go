@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/rs/zerolog"
 )
 
 func full() *Metrics {
@@ -119,4 +120,44 @@ func TestLogger(t *testing.T) {
 			t.Errorf("no error for %q", bad)
 		}
 	}
+}
+
+// A level that changes is seen by every logger that was made before, also by
+// those that sample.
+func TestLevelChanges(t *testing.T) {
+	var b bytes.Buffer
+	level, err := NewLevel("info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := NewLoggerAt(level, "json", &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sampled := log.Sample(&zerolog.BurstSampler{Burst: 100, Period: time.Hour})
+	f := func(name, want string) {
+		t.Helper()
+		if err := level.Set(name); err != nil {
+			t.Error(err)
+		}
+		b.Reset()
+		for _, l := range []zerolog.Logger{log, log.With().Str("x", "y").Logger(), sampled} {
+			l.Debug().Msg("debug")
+			l.Info().Msg("info")
+			l.Error().Msg("error")
+		}
+		for _, word := range []string{"debug", "info", "error"} {
+			n := strings.Count(b.String(), `"message":"`+word+`"`)
+			if wanted := 3 * strings.Count(want, word); n != wanted {
+				t.Errorf("at %s: %d lines %q, want %d", name, n, word, wanted)
+			}
+		}
+	}
+	f("info", "info error")
+	f("debug", "debug info error")
+	f("error", "error")
+	if err := level.Set("loud"); err == nil {
+		t.Error("no error for a level that is none")
+	}
+	f("warn", "error")
 }
