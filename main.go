@@ -38,7 +38,8 @@ func main() {
 	default:
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP) // for good: it must not end the program, whatever it is doing
-		err = run(ctx, &cfg, hangup, os.Stderr)
+		read := func() (config.Config, error) { return config.Reread(os.Args[1:], os.Environ()) }
+		err = run(ctx, &cfg, read, hangup, os.Stderr)
 	}
 	if err != nil {
 		config.Complain(os.Stderr, err)
@@ -46,9 +47,10 @@ func main() {
 	}
 }
 
-// run opens the parts back to front, waits, and closes them front to back.
-func run(ctx context.Context, cfg *config.Config, hangup <-chan os.Signal, stderr io.Writer) (err error) {
-	log, err := obs.NewLogger(cfg.Log.Level, cfg.Log.Format, stderr)
+// run opens the parts back to front, waits, and closes them front to back. read
+// reads the configuration again.
+func run(ctx context.Context, cfg *config.Config, read func() (config.Config, error), hangup <-chan os.Signal, stderr io.Writer) (err error) {
+	log, level, err := newLogger(cfg, stderr)
 	if err != nil {
 		return err
 	}
@@ -66,15 +68,11 @@ func run(ctx context.Context, cfg *config.Config, hangup <-chan os.Signal, stder
 		return err
 	}
 	down.add("data directory", func(context.Context) error { return dir.Close() })
-	listeners, err := server.Listen(cfg.Server.Listen)
+	listeners, shared, err := listen(cfg, log)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, l := range listeners {
-			l.Close() // again when the server is open, which does no harm
-		}
-	}()
+	defer closeListeners(listeners)
 	kept, err := quarantine.Open(filepath.Join(cfg.Data.Dir, "quarantine"), cfg.Quarantine.MaxBytes)
 	if err != nil {
 		return fmt.Errorf("open quarantine: %w", err)
@@ -97,25 +95,21 @@ func run(ctx context.Context, cfg *config.Config, hangup <-chan os.Signal, stder
 		return fmt.Errorf("open pipeline: %w", err)
 	}
 	down.add("pipeline", pipe.Close)
+	manager := watch(wal, pipe)
+	down.add("service manager", manager.Close)
 	registerGauges(metrics, cfg, wal, pipe, store)
-	srv, err := server.OpenOn(serverConfig(cfg), server.Parts{
-		Ingester: pipe, Reader: store, Readiness: pipe, Quarantine: kept, Metrics: metrics, Log: log,
+	reload := newReloader(cfg, read, manager, log)
+	registerReload(metrics, reload)
+	srv, err := server.OpenOn(serverConfig(cfg, shared), server.Parts{
+		Ingester: pipe, Reader: store, Readiness: pipe, Quarantine: kept, Reloader: reload, Metrics: metrics, Log: log,
 	}, listeners...)
 	if err != nil {
 		return err
 	}
 	down.add("server", func(ctx context.Context) error { return closeServer(ctx, srv, cfg.Shutdown.Timeout) })
+	reload.add(applier{name: "log", keys: []string{"log.level"}, apply: func(c *config.Config) error { return level.Set(c.Log.Level) }})
+	manager.Serving()
 	log.Info().Str("store", kind).Str("data", cfg.Data.Dir).Str("ack", cfg.Journal.Ack).Msg("ready to take alerts")
 
-	for {
-		select {
-		case <-hangup:
-			log.Warn().Msg("SIGHUP: this version reads its configuration at the start only; restart it to change something")
-		case <-ctx.Done():
-			log.Info().Msg("shutting down: no new requests, what is in flight is finished")
-			return nil
-		case err := <-srv.Failed():
-			return fmt.Errorf("serve: %w", err)
-		}
-	}
+	return wait(ctx, hangup, reload, manager, srv.Failed(), log)
 }

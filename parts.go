@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -18,6 +19,16 @@ import (
 	"stormdrain/storage/sqlite"
 	"stormdrain/tuning"
 )
+
+// newLogger returns the level apart, which a reload may change.
+func newLogger(cfg *config.Config, w io.Writer) (zerolog.Logger, *obs.Level, error) {
+	level, err := obs.NewLevel(cfg.Log.Level)
+	if err != nil {
+		return zerolog.Nop(), nil, err
+	}
+	log, err := obs.NewLoggerAt(level, cfg.Log.Format, w)
+	return log, level, err
+}
 
 // openStore opens the store that the configuration names. Neither needs to be
 // reachable: what comes in meanwhile waits in the journal.
@@ -156,7 +167,7 @@ func registerStore(m *obs.Metrics, s storage.Store) {
 		func() float64 { return float64(s.Connections().Most) })
 }
 
-func serverConfig(cfg *config.Config) server.Config {
+func serverConfig(cfg *config.Config, shared bool) server.Config {
 	return server.Config{
 		Listen:      cfg.Server.Listen,
 		ReadTimeout: cfg.Server.ReadTimeout, WriteTimeout: cfg.Server.WriteTimeout, IdleTimeout: cfg.Server.IdleTimeout,
@@ -164,6 +175,7 @@ func serverConfig(cfg *config.Config) server.Config {
 		MaxRequestSize: int(cfg.Webhook.MaxRequestSize), RequestTimeout: cfg.Webhook.RequestTimeout,
 		InFlightMaxBytes: cfg.Pipeline.InFlightMaxBytes,
 		Pprof:            cfg.Debug.Pprof,
+		SharedSockets:    shared,
 	}
 }
 

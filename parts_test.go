@@ -456,7 +456,7 @@ func TestServerTakesWhatGaveWay(t *testing.T) {
 		if code != config.ExitOK || len(cfg.Adjusted) != 1 {
 			t.Errorf("%s: code %d, adjusted %q", arg, code, cfg.Adjusted)
 		}
-		sc := serverConfig(&cfg)
+		sc := serverConfig(&cfg, false)
 		if err := sc.Validate(); err != nil {
 			t.Errorf("%s: %v", arg, err)
 		}
@@ -469,7 +469,7 @@ func TestPprofBringsItsRates(t *testing.T) {
 	for _, on := range []bool{false, true} {
 		var cfg config.Config
 		cfg.Debug.Pprof = on
-		if tuned, served := tuningConfig(&cfg).Profiles, serverConfig(&cfg).Pprof; tuned != on || served != on {
+		if tuned, served := tuningConfig(&cfg).Profiles, serverConfig(&cfg, false).Pprof; tuned != on || served != on {
 			t.Errorf("debug.pprof is %v: recorded %v, served %v", on, tuned, served)
 		}
 	}

@@ -37,7 +37,12 @@ type Config struct {
 	// Default 256 MiB.
 	InFlightMaxBytes int64
 
-	restAfter time.Duration // 0: the constant; tests are in more of a hurry
+	// SharedSockets says that somebody else holds the listening sockets open, as
+	// systemd does: who connects while we close waits in them for the next
+	// process, and need not be told to try again. Default false.
+	SharedSockets bool
+
+	restAfter, lastRequest time.Duration // 0: the constants; tests are in more of a hurry
 
 	// Pprof serves Go's profiles below /debug/pprof/. Default false: a profile
 	// costs time, and says much about the machine.

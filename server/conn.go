@@ -27,10 +27,12 @@ type conn struct {
 	// ---- owned by the goroutine that serves the connection, or rests with it ----
 	started  bool      // a byte has arrived, ever
 	fresh    bool      // no byte has arrived since fasthttp got the connection
-	idle     bool      // between two requests, or before the first
 	deadline time.Time // of reading, as fasthttp set it
 	first    [1]byte   // the byte that ended a rest,
 	hasFirst bool      // if it has not been read yet
+
+	idle atomic.Bool // between two requests, or before the first
+	late bool        // it came when the server was closing already
 
 	resting atomic.Bool // Close means: only rest
 	atRest  atomic.Bool // only the first byte is waited for
@@ -46,7 +48,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		n, err = c.Conn.Read(p)
 	}
 	if n == 0 {
-		if c.idle && isTimeout(err) && time.Now().Before(c.deadline) {
+		if c.idle.Load() && isTimeout(err) && time.Now().Before(c.deadline) {
 			// For fasthttp this is the end of the connection: it lets go of all
 			// it has, and calls Close.
 			c.resting.Store(true)
@@ -54,7 +56,8 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		}
 		return n, err
 	}
-	c.started, c.idle = true, false
+	c.started = true
+	c.setIdle(false)
 	if c.fresh {
 		c.fresh = false
 		if derr := c.SetReadDeadline(time.Now().Add(c.listener.readTimeout)); derr != nil && err == nil {
@@ -83,7 +86,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 		t = time.Now().Add(c.listener.idleTimeout)
 	}
 	c.deadline = t
-	if c.idle {
+	if c.idle.Load() {
 		if rest := time.Now().Add(c.listener.restAfter); rest.Before(t) {
 			t = rest
 		}
@@ -95,9 +98,16 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 func (c *conn) changed(state fasthttp.ConnState) {
 	switch state {
 	case fasthttp.StateIdle:
-		c.idle = true
+		c.setIdle(true)
 	case fasthttp.StateActive:
-		c.idle = false
+		c.setIdle(false)
+	}
+}
+
+// setIdle spares a busy connection the cost of storing what is there.
+func (c *conn) setIdle(idle bool) {
+	if c.idle.Load() != idle {
+		c.idle.Store(idle)
 	}
 }
 

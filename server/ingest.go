@@ -16,6 +16,9 @@ import (
 // takeWebhook is POST /webhook. Alertmanager tries again after a 5xx and after
 // nothing else, so whatever may pass is a 503.
 func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
+	if s.tooLate(ctx) {
+		return
+	}
 	// The two names share one string, which is the one allocation here.
 	var scratch [256]byte
 	id := requestID(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -73,6 +74,8 @@ type listener struct {
 	readTimeout time.Duration
 	idleTimeout time.Duration
 	restAfter   time.Duration
+	shared      bool // somebody else keeps the socket open
+	closing     *atomic.Bool
 	serveAgain  func(net.Conn) error // serves a connection that has rested
 	tooMany     []byte               // the whole answer
 
@@ -104,7 +107,8 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &conn{Conn: nc, listener: l, fresh: true, idle: true}
+		c := &conn{Conn: nc, listener: l, fresh: true, late: l.closing.Load() && !l.shared}
+		c.idle.Store(true)
 		if l.all.add(c) {
 			return c, nil
 		}

@@ -43,6 +43,9 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		r.HEAD(page.path, h)
 		s.readPaths[page.path] = true
 	}
+	if s.Reloader != nil {
+		r.POST(pathReload, s.chain("reload", s.reload))
+	}
 	if s.cfg.Pprof {
 		h := s.chain("pprof", pprofhandler.PprofHandler)
 		r.GET("/debug/pprof/", h)
@@ -86,6 +89,11 @@ func (s *Server) noSuchPage(ctx *fasthttp.RequestCtx) {
 	if s.readPaths[string(path)] {
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 		s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")
+		return
+	}
+	if s.Reloader != nil && string(path) == pathReload {
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
+		s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "the configuration is read again with POST to "+pathReload)
 		return
 	}
 	s.wrongPath(ctx)

@@ -31,7 +31,8 @@ func (c *conn) waitForFirst() bool {
 	}
 	n, _ := c.Conn.Read(c.first[:])
 	c.atRest.Store(false)
-	c.hasFirst, c.fresh, c.idle = n == 1, true, true
+	c.hasFirst, c.fresh = n == 1, true
+	c.setIdle(true)
 	return n == 1
 }
 

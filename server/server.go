@@ -47,12 +47,14 @@ type Quarantine interface {
 	Body(r alert.Request, reason, detail string) error
 }
 
-// Parts is what a Server works with; all of them must be there.
+// Parts is what a Server works with; all of them must be there, but the Reloader:
+// without one there is no page for it.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
 	Readiness  Readiness
 	Quarantine Quarantine
+	Reloader   Reloader
 	Metrics    *obs.Metrics
 	Log        zerolog.Logger
 }
@@ -154,6 +156,7 @@ func (s *Server) serve(l net.Listener) {
 	own := &listener{
 		Listener: l, all: s.conns, log: s.Log,
 		readTimeout: s.cfg.ReadTimeout, idleTimeout: s.cfg.IdleTimeout,
+		shared: s.cfg.SharedSockets, closing: &s.closing,
 		restAfter: cmp.Or(s.cfg.restAfter, restAfter), serveAgain: s.http.ServeConn,
 		tooMany: tooManyAnswer(s.cfg.MaxConnections, string(s.ids.append(nil))),
 	}
@@ -187,8 +190,8 @@ func (s *Server) Addrs() []net.Addr {
 // Failed yields an error when a listener has stopped without being asked to.
 func (s *Server) Failed() <-chan error { return s.failed }
 
-// Close stops accepting, lets what is in flight finish, and returns when every
-// connection is closed. When ctx ends first, it cuts the connections that are
+// Close stops taking alerts from new connections, lets what is in flight finish,
+// stops accepting, and returns when every connection is closed; see drain. When ctx ends first, it cuts the connections that are
 // left, and returns ctx's error without waiting for their handlers. It may be
 // called again, also at the same time.
 func (s *Server) Close(ctx context.Context) error {
@@ -203,6 +206,7 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) close(ctx context.Context) error {
 	s.closing.Store(true)
 	defer s.stopReading()
+	s.drain(ctx)
 	for _, l := range s.listeners {
 		l.Close()
 	}

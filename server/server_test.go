@@ -78,6 +78,7 @@ func testConfig() Config {
 	cfg := DefaultConfig()
 	cfg.Listen = []string{"127.0.0.1:0"}
 	cfg.MaxRequestSize = 1 << 20
+	cfg.lastRequest = time.Millisecond
 	return cfg
 }
 

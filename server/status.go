@@ -10,6 +10,7 @@ GET  /api/v1/events      what was received; from, to, filter, status, receiver, 
                          limit, cursor, format=json|ndjson|csv
 GET  /-/healthy          200 while the process runs
 GET  /-/ready            200 while alerts can be taken in, else 503 and why
+POST /-/reload           reads the configuration again, as SIGHUP does
 GET  /metrics            metrics for Prometheus
 `
 

@@ -47,3 +47,14 @@ func settingsAt(cfg *Config) []*setting {
 	same = *cfg
 	return all
 }
+
+// Copy copies the value of one key.
+func Copy(to, from *Config, key string) {
+	all := settingsAt(from)
+	value := byKey(all, key).target
+	var same Config
+	mine := settingsOf(&same)
+	same = *to
+	byKey(mine, key).target.Set(value)
+	*to = same
+}

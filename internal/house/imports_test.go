@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"internal/config":     {"server/compress"},
 	"internal/datadir":    {},
 	"internal/health":     {"internal/config"},
+	"internal/systemd":    {},
 	"internal/pgtest":     {},
 	"internal/house":      {},
 	"internal/e2e":        {"internal/pgtest"},
@@ -53,7 +54,8 @@ var homes = map[string][]string{
 	"github.com/prometheus/client_model":  {"internal/obs"},
 	"github.com/alecthomas/kong":          {"internal/config"},
 	"go.yaml.in/yaml/v3":                  {"internal/config"},
-	"golang.org/x/sys":                    {"internal/datadir", "tuning", "storage/journal", "benchmarks"},
+	"github.com/coreos/go-systemd":        {"internal/systemd"},
+	"golang.org/x/sys":                    {"internal/datadir", "internal/systemd", "tuning", "storage/journal", "benchmarks"},
 	"github.com/HdrHistogram":             {"benchmarks/load"},
 }
 

@@ -105,6 +105,11 @@ func (j *Journal) Heartbeat() time.Time {
 	return j.startedAt.Add(time.Duration(j.heartbeat.Load()))
 }
 
+// HeartbeatEvery is how far two signs of life are apart at most.
+func (j *Journal) HeartbeatEvery() time.Duration {
+	return max(j.cfg.WaitTimeout/waitTicks, time.Millisecond)
+}
+
 // Stored says that everything up to seq is in the store. It never blocks:
 // segments that nobody needs any more are deleted by the journal's own goroutine.
 func (j *Journal) Stored(seq uint64) {
@@ -173,7 +178,7 @@ func (j *Journal) closeFiles() {
 // clockLoop is the one timer for all who wait: it lets them compare the time,
 // and the committer show that it is alive.
 func (j *Journal) clockLoop() {
-	t := time.NewTicker(max(j.cfg.WaitTimeout/waitTicks, time.Millisecond))
+	t := time.NewTicker(j.HeartbeatEvery())
 	defer t.Stop()
 	for {
 		select {

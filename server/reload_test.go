@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"stormdrain/internal/obs"
+)
+
+// reloading is a Reloader that answers what it is told.
+type reloading struct{ err error }
+
+func (r *reloading) Reload() error { return r.err }
+
+type invalid struct{ error }
+
+func (invalid) Invalid() bool { return true }
+
+func TestReload(t *testing.T) {
+	f, r := &fake{}, &reloading{}
+	s, err := Open(testConfig(), Parts{
+		Ingester: f, Reader: f, Readiness: f, Quarantine: f, Reloader: r,
+		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	check := func(method string, err error, code int, body string) {
+		t.Helper()
+		r.err = err
+		got := raw(t, s, method+" /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+		if got.code != code || !strings.Contains(got.body, body) || strings.Count(got.body, "\n") != 1 {
+			t.Errorf("%s: %+v", method, got)
+		}
+		if method != "POST" && got.header.Get("Allow") != "POST" {
+			t.Errorf("%s: Allow is %q", method, got.header.Get("Allow"))
+		}
+	}
+	check("POST", nil, 200, "reloaded")
+	check("POST", invalid{errors.New("log.level: no\nsuch level")}, 400, "log.level: no such level")
+	check("POST", errors.New("no room"), 500, "no room")
+	check("GET", nil, 405, "POST")
+	check("PUT", nil, 405, "POST")
+	if got := raw(t, start(t, testConfig(), f), "POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); got.code != 404 {
+		t.Errorf("without a Reloader: %+v", got)
+	}
+}
