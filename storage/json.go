@@ -22,44 +22,16 @@ func AppendPairs(dst []byte, pairs []alert.Pair) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = AppendText(dst, pairs[i].Name)
+		dst = AppendString(dst, pairs[i].Name)
 		dst = append(dst, ':')
-		dst = AppendText(dst, pairs[i].Value)
+		dst = AppendString(dst, pairs[i].Value)
 	}
 	return append(dst, '}')
 }
 
-// AppendText appends the stored form of s as a JSON string. What must be escaped
-// is, nothing else: s is UTF-8.
-func AppendText(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	done := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		dst = append(dst, s[done:i]...)
-		done = i + 1
-		switch {
-		case c >= ' ':
-			dst = append(dst, '\\', c)
-		case c == 0:
-			dst = append(dst, `\u001a0`...)
-		case c == 0x1a:
-			dst = append(dst, `\u001a1`...)
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-	}
-	dst = append(dst, s[done:]...)
-	return append(dst, '"')
-}
-
-// CutText takes off the front of rest what AppendText has put there. The string
+// CutString takes off the front of rest what AppendString has put there. The string
 // may share rest.
-func CutText(rest string) (s, behind string, ok bool) {
+func CutString(rest string) (s, behind string, ok bool) {
 	p := pairParser{rest: rest}
 	s, ok = p.string()
 	return Unescape(s), p.rest, ok
@@ -150,6 +122,44 @@ func mapEscapes(text []byte, f func(dst, escape, rest []byte) ([]byte, int)) []b
 	}
 	return append(dst, text[done:]...)
 }
+
+// AppendString appends the stored form of s as a JSON string. What must be
+// escaped is, nothing else: s is UTF-8. One string has one spelling, so that a
+// store can look for it in the text.
+func AppendString[T string | []byte](dst []byte, s T) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	done := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !mustEscape[c] {
+			continue
+		}
+		dst = append(dst, s[done:i]...)
+		done = i + 1
+		switch {
+		case c >= ' ':
+			dst = append(dst, '\\', c)
+		case c == 0:
+			dst = append(dst, `\u001a0`...)
+		case c == 0x1a:
+			dst = append(dst, `\u001a1`...)
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	dst = append(dst, s[done:]...)
+	return append(dst, '"')
+}
+
+// mustEscape is what JSON does not allow as it is in a string.
+var mustEscape = func() (set [256]bool) {
+	for c := range ' ' {
+		set[c] = true
+	}
+	set['"'], set['\\'] = true, true
+	return set
+}()
 
 // pairParser cuts tokens off the front of rest.
 type pairParser struct{ rest string }

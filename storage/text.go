@@ -1,6 +1,9 @@
 package storage
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Postgres holds no NUL in text or jsonb. Both stores write NUL as U+001A '0'
 // and U+001A as U+001A '1', so that every string has one stored form and the
@@ -8,10 +11,18 @@ import "strings"
 
 // Escape returns the stored form of s.
 func Escape(s string) string {
-	if !strings.ContainsAny(s, "\x00\x1a") {
+	if strings.IndexByte(s, 0) < 0 && strings.IndexByte(s, 0x1a) < 0 {
 		return s
 	}
 	return escaper.Replace(s)
+}
+
+// AppendEscaped appends the stored form of s.
+func AppendEscaped(dst, s []byte) []byte {
+	if bytes.IndexByte(s, 0) < 0 && bytes.IndexByte(s, 0x1a) < 0 {
+		return append(dst, s...)
+	}
+	return append(dst, escaper.Replace(string(s))...)
 }
 
 // Unescape is the inverse of Escape.

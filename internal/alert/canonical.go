@@ -75,33 +75,30 @@ func (e *Envelope) Append(dst []byte) []byte {
 
 // DecodeLabelSet is the inverse of Append. The strings are copies.
 func DecodeLabelSet(b []byte) (s LabelSet, err error) {
-	if len(b) < 8 {
-		return s, errTruncated
-	}
-	s.Fingerprint = binary.BigEndian.Uint64(b)
-	r := canonicalReader{rest: string(b[8:])}
-	s.Labels = r.pairs()
-	return s, r.err()
+	f := FieldsOf(string(b))
+	s.Fingerprint = f.Uint64()
+	s.Labels = pairsOf(&f)
+	return s, f.Err()
 }
 
 // DecodeDetails is the inverse of Append. The strings are copies.
 func DecodeDetails(b []byte) (d Details, err error) {
-	r := canonicalReader{rest: string(b)}
-	d.Annotations = r.pairs()
-	d.GeneratorURL = r.string()
-	d.Extra = r.bytes()
-	return d, r.err()
+	f := FieldsOf(string(b))
+	d.Annotations = pairsOf(&f)
+	d.GeneratorURL = f.Next()
+	d.Extra = bytesOf(&f)
+	return d, f.Err()
 }
 
 // DecodeEnvelope is the inverse of Append. The strings are copies.
 func DecodeEnvelope(b []byte) (e Envelope, err error) {
-	r := canonicalReader{rest: string(b)}
-	e.Receiver = r.string()
-	e.GroupKey = r.string()
-	e.GroupLabels = r.pairs()
-	e.ExternalURL = r.string()
-	e.Extra = r.bytes()
-	return e, r.err()
+	f := FieldsOf(string(b))
+	e.Receiver = f.Next()
+	e.GroupKey = f.Next()
+	e.GroupLabels = pairsOf(&f)
+	e.ExternalURL = f.Next()
+	e.Extra = bytesOf(&f)
+	return e, f.Err()
 }
 
 func appendPairs(dst []byte, pairs []Pair) []byte {
@@ -118,61 +115,89 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// canonicalReader cuts values off the front of one string, so that a set costs
-// one copy and not one per label. It stays at the first mistake.
-type canonicalReader struct {
-	rest string
+// Fields cuts values off the front of a canonical encoding and copies none of
+// it: of one string, so that a set costs one copy and not one per label, or of
+// bytes that are lent. It stays at the first mistake, behind which every value
+// is empty.
+type Fields[T string | []byte] struct {
+	rest T
 	bad  bool
 }
 
-func (r *canonicalReader) uvarint() uint64 {
+// FieldsOf begins to read an encoding.
+func FieldsOf[T string | []byte](canonical T) Fields[T] { return Fields[T]{rest: canonical} }
+
+// Uint64 reads a fingerprint.
+func (f *Fields[T]) Uint64() (v uint64) {
+	if len(f.rest) < 8 {
+		f.bad, f.rest = true, f.rest[:0]
+		return 0
+	}
+	for i := range 8 {
+		v = v<<8 | uint64(f.rest[i])
+	}
+	f.rest = f.rest[8:]
+	return v
+}
+
+func (f *Fields[T]) uvarint() uint64 {
 	var v uint64
-	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
-		c := r.rest[i]
+	for i := 0; i < len(f.rest) && i < binary.MaxVarintLen64; i++ {
+		c := f.rest[i]
 		v |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
-			r.rest = r.rest[i+1:]
+			f.rest = f.rest[i+1:]
 			return v
 		}
 	}
-	r.bad = true
+	f.bad = true
 	return 0
 }
 
-func (r *canonicalReader) string() string {
-	n := r.uvarint()
-	if r.bad || n > uint64(len(r.rest)) {
-		r.bad = true
-		return ""
+// Next reads a string.
+func (f *Fields[T]) Next() (value T) {
+	n := f.uvarint()
+	if f.bad || n > uint64(len(f.rest)) {
+		f.bad = true
+		return value
 	}
-	s := r.rest[:n]
-	r.rest = r.rest[n:]
-	return s
+	value, f.rest = f.rest[:n], f.rest[n:]
+	return value
 }
 
-func (r *canonicalReader) bytes() []byte {
-	if s := r.string(); s != "" {
+// Pairs reads how many pairs follow, of two strings each.
+func (f *Fields[T]) Pairs() int {
+	n := f.uvarint()
+	if f.bad || n > uint64(len(f.rest)/2) { // a pair takes two bytes at least
+		f.bad = true
+		return 0
+	}
+	return int(n)
+}
+
+// Err tells of a mistake, and of anything that is left.
+func (f *Fields[T]) Err() error {
+	if f.bad || len(f.rest) != 0 {
+		return errTruncated
+	}
+	return nil
+}
+
+func bytesOf(f *Fields[string]) []byte {
+	if s := f.Next(); s != "" {
 		return []byte(s)
 	}
 	return nil
 }
 
-func (r *canonicalReader) pairs() []Pair {
-	n := r.uvarint()
-	if r.bad || n > uint64(len(r.rest)/2) { // a pair takes two bytes at least
-		r.bad = true
+func pairsOf(f *Fields[string]) []Pair {
+	n := f.Pairs()
+	if f.bad {
 		return nil
 	}
 	pairs := make([]Pair, n)
 	for i := range pairs {
-		pairs[i] = Pair{Name: r.string(), Value: r.string()}
+		pairs[i] = Pair{Name: f.Next(), Value: f.Next()}
 	}
 	return pairs
-}
-
-func (r *canonicalReader) err() error {
-	if r.bad || r.rest != "" {
-		return errTruncated
-	}
-	return nil
 }

@@ -56,8 +56,8 @@ func (u *bundle) add(d *alert.Delivery, events []alert.Event, numbers []int64) {
 	dst = appendNumber(dst, ',', int64(d.TruncatedAlerts))
 	dst = appendNumber(dst, ',', int64(len(events)))
 	dst = appendNumber(dst, ',', base)
-	dst = storage.AppendText(append(dst, ','), d.Source)
-	dst = storage.AppendText(append(dst, ','), d.RequestID)
+	dst = storage.AppendString(append(dst, ','), d.Source)
+	dst = storage.AppendString(append(dst, ','), d.RequestID)
 	u.deliveryText = append(dst, ']')
 
 	dst = u.eventText

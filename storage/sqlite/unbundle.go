@@ -190,7 +190,7 @@ func (s *scanner) string(wanted bool) string {
 		s.expect('"')
 		return ""
 	}
-	text, behind, ok := storage.CutText(s.text[s.at:])
+	text, behind, ok := storage.CutString(s.text[s.at:])
 	s.bad = s.bad || !ok
 	s.at = len(s.text) - len(behind)
 	return text
