@@ -107,7 +107,7 @@ func benchmarkPgx(b *testing.B) {
 	}
 	defer c.Close(ctx)
 	numbers := make([]int64, len(batch.Entries))
-	s.numbers.lookup(batch.Entries, numbers)
+	s.numbers.lookup(batch.Entries, numbers, nil)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
@@ -130,7 +130,7 @@ func writeByPgx(ctx context.Context, c *pgx.Conn, batch *alert.Batch, numbers []
 	if _, err := tx.Exec(ctx, `UPDATE journals SET position = $1 WHERE id = $2 AND position = $3`, int64(batch.To), batch.Journal, int64(batch.From)); err != nil {
 		return err
 	}
-	rows := parts(batch)
+	rows := appendParts(nil, batch)
 	source := pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 		p := rows[i]
 		d, events := &batch.Deliveries[p.delivery], batch.Events[p.first:p.last]

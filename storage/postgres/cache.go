@@ -21,18 +21,18 @@ type cache struct {
 }
 
 func newCache(entries int) *cache {
-	return &cache{half: entries / 2, young: map[alert.ID]int64{}}
+	return &cache{half: entries / 2, young: map[alert.ID]int64{}, old: map[alert.ID]int64{}}
 }
 
 func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.young, c.old = map[alert.ID]int64{}, nil
+	c.young, c.old = map[alert.ID]int64{}, map[alert.ID]int64{}
 }
 
-// lookup sets numbers[i] for each entry that it knows and returns the indexes
-// of those it does not.
-func (c *cache) lookup(entries []alert.Entry, numbers []int64) (unknown []int32) {
+// lookup sets numbers[i] for each entry that it knows and appends the others to
+// dst.
+func (c *cache) lookup(entries []alert.Entry, numbers []int64, dst []unknown) []unknown {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, e := range entries {
@@ -46,18 +46,18 @@ func (c *cache) lookup(entries []alert.Entry, numbers []int64) (unknown []int32)
 		if ok {
 			numbers[i] = n
 		} else {
-			unknown = append(unknown, int32(i))
+			dst = append(dst, newUnknown(e, i))
 		}
 	}
-	return unknown
+	return dst
 }
 
 // add remembers the numbers of some entries, after their commit.
-func (c *cache) add(entries []alert.Entry, numbers []int64, which []int32) {
+func (c *cache) add(entries []alert.Entry, numbers []int64, which []unknown) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, i := range which {
-		c.put(entries[i].ID(), numbers[i])
+	for _, u := range which {
+		c.put(entries[u.index].ID(), numbers[u.index])
 	}
 }
 
@@ -66,7 +66,8 @@ func (c *cache) put(id alert.ID, n int64) {
 		return
 	}
 	if len(c.young) >= c.half {
-		c.young, c.old = make(map[alert.ID]int64, c.half), c.young
+		c.young, c.old = c.old, c.young
+		clear(c.young) // and keeps its memory
 	}
 	c.young[id] = n
 }

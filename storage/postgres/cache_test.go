@@ -10,15 +10,15 @@ import (
 func TestCache(t *testing.T) {
 	t.Parallel()
 	b := storagetest.Batch(alert.ID{}, 0, storagetest.Delivery{Seq: 1, Alerts: manyAlerts(1000)})
-	numbers, which := make([]int64, len(b.Entries)), make([]int32, len(b.Entries))
+	numbers, which := make([]int64, len(b.Entries)), make([]unknown, len(b.Entries))
 	for i := range b.Entries {
-		numbers[i], which[i] = int64(i+1), int32(i)
+		numbers[i], which[i] = int64(i+1), newUnknown(b.Entries[i], i)
 	}
 	c := newCache(100)
 	c.add(b.Entries, numbers, which)
 	got := make([]int64, len(b.Entries))
-	unknown := c.lookup(b.Entries, got)
-	if known := len(b.Entries) - len(unknown); known < 50 || known > 100 {
+	missed := c.lookup(b.Entries, got, nil)
+	if known := len(b.Entries) - len(missed); known < 50 || known > 100 {
 		t.Errorf("%d of %d known, want 50 to 100", known, len(b.Entries))
 	}
 	for i, n := range got {
@@ -30,14 +30,14 @@ func TestCache(t *testing.T) {
 	first := b.Entries[:1]
 	c.add(first, numbers, which[:1])
 	for i := range b.Entries {
-		c.add(b.Entries[i:i+1], numbers[i:], []int32{0})
-		if unknown := c.lookup(first, got); len(unknown) != 0 {
+		c.add(b.Entries[i:i+1], numbers[i:], []unknown{{}})
+		if unknown := c.lookup(first, got, nil); len(unknown) != 0 {
 			t.Fatalf("forgotten after %d others", i)
 		}
 	}
 	off := newCache(0)
 	off.add(b.Entries, numbers, which)
-	if unknown := off.lookup(b.Entries, got); len(unknown) != len(b.Entries) {
+	if unknown := off.lookup(b.Entries, got, nil); len(unknown) != len(b.Entries) {
 		t.Errorf("a cache of no entries knows some")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -12,19 +13,22 @@ const copyDeliveries = `COPY deliveries (received_at, id, part, first_event, env
 
 const deliveryColumns = 14
 
-// copyRows streams rows to the server.
-func (t *transaction) copyRows(ctx context.Context, sql string, rows *tuples) error {
-	_, err := t.c.CopyFrom(ctx, rows, sql)
+// copyRows streams rows to the server; row appends one.
+func (t *transaction) copyRows(ctx context.Context, sql string, rows int, row func(dst []byte, i int) ([]byte, error)) error {
+	r := newTuples(t.tuples, rows, row)
+	_, err := t.c.CopyFrom(ctx, r, sql)
 	// When the connection breaks, CopyFrom returns while its goroutine may still
 	// be reading: from here on it finds the end, and the batch is the caller's.
-	if own := rows.stop(); own != nil {
+	var own error
+	if t.tuples, own = r.stop(); own != nil {
 		return own // the server only says that we gave up
 	}
 	return err
 }
 
 // tuples is COPY's binary format as an io.Reader: it encodes rows as they are
-// read, some 64 KiB at a time, with no value boxed.
+// read, some 64 KiB at a time, with no value boxed. There is one for each COPY:
+// somebody may hold it for longer than that takes.
 type tuples struct {
 	mu     sync.Mutex
 	row    func(dst []byte, i int) ([]byte, error) // appends row i
@@ -46,8 +50,9 @@ var (
 // tupleBytes is how much is encoded ahead; pgconn reads as much at a time.
 const tupleBytes = 64 << 10
 
-func newTuples(rows int, row func(dst []byte, i int) ([]byte, error)) *tuples {
-	return &tuples{row: row, rows: rows, buf: append(make([]byte, 0, tupleBytes+4096), copySignature...)}
+// newTuples takes buf until stop.
+func newTuples(buf []byte, rows int, row func(dst []byte, i int) ([]byte, error)) *tuples {
+	return &tuples{row: row, rows: rows, buf: append(slices.Grow(buf[:0], tupleBytes+4096), copySignature...)}
 }
 
 func (t *tuples) Read(p []byte) (int, error) {
@@ -78,11 +83,11 @@ func (t *tuples) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// stop makes every later Read fail, returns when none is under way, and tells
-// why a row could not be encoded.
-func (t *tuples) stop() error {
+// stop makes every later Read fail and returns when none is under way: with the
+// buffer, and why a row could not be encoded.
+func (t *tuples) stop() (buf []byte, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.row = nil
-	return t.err
+	buf, t.row, t.buf = t.buf, nil, nil
+	return buf, t.err
 }

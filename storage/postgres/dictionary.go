@@ -1,9 +1,9 @@
 package postgres
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -13,67 +13,69 @@ import (
 	"stormdrain/internal/alert"
 )
 
-// lookup finds the numbers of dictionary entries by their identity.
-type lookup struct {
-	entries []alert.Entry
-	wanted  []int32 // indexes of entries
-	found   map[alert.ID]int64
+// unknown is an entry whose number this process does not remember.
+type unknown struct {
+	kind      alert.EntryKind
+	high, low uint64 // its identity
+	index     int32  // in Batch.Entries
 }
 
-func newLookup(entries []alert.Entry, wanted []int32) *lookup {
-	return &lookup{entries: entries, wanted: wanted, found: make(map[alert.ID]int64, len(wanted))}
+func newUnknown(e alert.Entry, index int) unknown {
+	id := e.ID()
+	return unknown{e.Kind(), binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:]), int32(index)}
 }
 
-// ask adds a statement for each kind that there is something to ask of.
-func (l *lookup) ask(batch *pgconn.Batch) {
-	for _, kind := range kinds {
-		ids := slices.DeleteFunc(slices.Clone(l.wanted), func(i int32) bool { return l.entries[i].Kind() != kind })
-		if len(ids) == 0 {
-			continue
+// compare is the order in which every process writes entries: two that write the
+// same ones then wait for each other in the same order, and never for ever.
+func (u unknown) compare(v unknown) int {
+	return cmp.Or(cmp.Compare(u.kind, v.kind), cmp.Compare(u.high, v.high), cmp.Compare(u.low, v.low))
+}
+
+// appendID appends the identity as an element or a field.
+func (u unknown) appendID(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, 16)
+	dst = binary.BigEndian.AppendUint64(dst, u.high)
+	return binary.BigEndian.AppendUint64(dst, u.low)
+}
+
+// byKind calls f for each kind with its part of sorted entries.
+func byKind(sorted []unknown, f func(kind alert.EntryKind, which []unknown) error) error {
+	for len(sorted) > 0 {
+		kind, n := sorted[0].kind, 1
+		for n < len(sorted) && sorted[n].kind == kind {
+			n++
 		}
-		arr := newArray(oidUUID, len(ids))
-		for _, i := range ids {
-			id := l.entries[i].ID()
-			arr.uuid(&id)
+		if err := f(kind, sorted[:n]); err != nil {
+			return err
 		}
-		var a arguments
-		sql := `SELECT id, identity FROM ` + tableOf(kind) + ` WHERE identity = ANY (` + a.array(oidUUIDArray, arr) + `)`
-		batch.ExecParams(sql, a.values, a.oids, allBinary(), allBinary())
+		sorted = sorted[n:]
 	}
+	return nil
 }
 
-// read takes one answer: number and identity.
-func (l *lookup) read(rr *pgconn.ResultReader) error {
-	return readRows(rr, func(v row) error {
-		l.found[v.uuid(1)] = v.int8(0)
-		return nil
-	})
+// ask adds the statement that looks up entries of one kind, sorted.
+func (t *transaction) ask(batch *pgconn.Batch, kind alert.EntryKind, which []unknown) {
+	ids := appendDimensions(nil, oidUUID, len(which))
+	for _, u := range which {
+		ids = u.appendID(ids)
+	}
+	var a arguments
+	sql := `SELECT id, identity FROM ` + tableOf(kind) + ` WHERE identity = ANY (` + a.add(oidUUIDArray, ids) + `)`
+	batch.ExecParams(sql, a.values, a.oids, allBinary(), allBinary())
 }
 
-// count returns how many entries of a kind were wanted and how many were found.
-func (l *lookup) count(kind alert.EntryKind) (wanted, found int) {
-	for _, i := range l.wanted {
-		if l.entries[i].Kind() != kind {
-			continue
-		}
-		wanted++
-		if _, ok := l.found[l.entries[i].ID()]; ok {
+// answer takes the numbers of what was found and returns how many that are.
+func (t *transaction) answer(rr *pgconn.ResultReader, which []unknown) (found int, err error) {
+	err = readRows(rr, func(v row) error {
+		id := v.uuid(1)
+		u := unknown{kind: which[0].kind, high: binary.BigEndian.Uint64(id[:8]), low: binary.BigEndian.Uint64(id[8:])}
+		if i, ok := slices.BinarySearchFunc(which, u, unknown.compare); ok {
+			t.numbers[which[i].index] = v.int8(0)
 			found++
 		}
-	}
-	return wanted, found
-}
-
-// resolve sets numbers[i] of what was found and returns the indexes of the rest.
-func (l *lookup) resolve(numbers []int64) (missing []int32) {
-	for _, i := range l.wanted {
-		if n, ok := l.found[l.entries[i].ID()]; ok {
-			numbers[i] = n
-		} else {
-			missing = append(missing, i)
-		}
-	}
-	return missing
+		return nil
+	})
+	return found, err
 }
 
 // expectation says for each kind whether entries that are unknown to this process
@@ -82,7 +84,7 @@ func (l *lookup) resolve(numbers []int64) (missing []int32) {
 // would not repay. That it was wrong costs a savepoint.
 type expectation struct {
 	mu   sync.Mutex
-	news map[alert.EntryKind]bool
+	news [alert.KindEnvelope + 1]bool
 }
 
 // fewLookups are too few to conclude from that none was found.
@@ -95,16 +97,12 @@ func (x *expectation) isNew(kind alert.EntryKind) bool {
 }
 
 // learn goes by a lookup.
-func (x *expectation) learn(kind alert.EntryKind, l *lookup) {
-	wanted, found := l.count(kind)
+func (x *expectation) learn(kind alert.EntryKind, wanted, found int) {
 	if found == 0 && wanted < fewLookups {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.news == nil {
-		x.news = map[alert.EntryKind]bool{}
-	}
 	x.news[kind] = found == 0
 }
 
@@ -112,34 +110,28 @@ func (x *expectation) learn(kind alert.EntryKind, l *lookup) {
 func (x *expectation) forget() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	clear(x.news)
+	clear(x.news[:])
 }
 
-// insertMissing writes the entries that the tables do not have, in order of kind
-// and identity: two processes that write the same ones then wait for each other
-// in the same order, and never for ever. It takes it that nobody else writes them
-// now, and goes back to a savepoint when somebody does or has.
-func (t *transaction) insertMissing(ctx context.Context, missing []int32) error {
+// insertMissing writes the entries that the tables do not have, sorted. It takes
+// it that nobody else writes them now, and goes back to a savepoint when somebody
+// does or has.
+func (t *transaction) insertMissing(ctx context.Context, missing []unknown) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	entries := t.b.Entries
-	slices.SortFunc(missing, func(i, j int32) int {
-		a, b := entries[i].ID(), entries[j].ID()
-		return cmp.Or(cmp.Compare(entries[i].Kind(), entries[j].Kind()), bytes.Compare(a[:], b[:]))
-	})
 	err := t.number(ctx, missing)
 	if err == nil {
 		err = t.exec(ctx, `SAVEPOINT dictionary`)
 	}
 	if err == nil {
-		err = t.copyEntries(ctx, missing)
+		err = byKind(missing, func(kind alert.EntryKind, which []unknown) error { return t.copyEntries(ctx, kind, which) })
 	}
 	if isRace(err) {
 		t.expect.forget()
 		err = t.exec(ctx, `ROLLBACK TO dictionary`)
 		if err == nil {
-			err = t.mergeEntries(ctx, missing)
+			err = byKind(missing, func(kind alert.EntryKind, which []unknown) error { return t.mergeEntries(ctx, kind, which) })
 		}
 	}
 	if err != nil {
@@ -149,13 +141,10 @@ func (t *transaction) insertMissing(ctx context.Context, missing []int32) error 
 }
 
 // number gives entries the numbers that they will have.
-func (t *transaction) number(ctx context.Context, missing []int32) error {
+func (t *transaction) number(ctx context.Context, missing []unknown) error {
 	for len(missing) > 0 {
-		numbers := t.supply.take(len(missing))
-		for i, n := range numbers {
-			t.numbers[missing[i]] = n
-		}
-		if missing = missing[len(numbers):]; len(missing) > 0 {
+		n := t.supply.take(len(missing), func(i int, number int64) { t.numbers[missing[i].index] = number })
+		if missing = missing[n:]; len(missing) > 0 {
 			if err := t.supply.fetch(ctx, t.c, len(missing)); err != nil {
 				return err
 			}
@@ -164,66 +153,101 @@ func (t *transaction) number(ctx context.Context, missing []int32) error {
 	return nil
 }
 
-// byKind calls f for each kind with its part of sorted entries.
-func (t *transaction) byKind(sorted []int32, f func(kind alert.EntryKind, which []int32) error) error {
-	for len(sorted) > 0 {
-		kind := t.b.Entries[sorted[0]].Kind()
-		n := 1
-		for n < len(sorted) && t.b.Entries[sorted[n]].Kind() == kind {
-			n++
-		}
-		if err := f(kind, sorted[:n]); err != nil {
-			return err
-		}
-		sorted = sorted[n:]
+// copyEntries writes entries that nobody else has written.
+func (t *transaction) copyEntries(ctx context.Context, kind alert.EntryKind, which []unknown) error {
+	if err := t.copyInto(ctx, tableOf(kind), which); err != nil {
+		return err
 	}
-	return nil
+	return t.copyBlocks(ctx)
 }
 
-// copyEntries writes entries that nobody else has written.
-func (t *transaction) copyEntries(ctx context.Context, missing []int32) error {
-	return t.byKind(missing, func(kind alert.EntryKind, which []int32) error {
-		return t.copyRows(ctx, `COPY `+tableOf(kind)+` FROM STDIN (FORMAT binary)`, entryRows(t.b.Entries, which, t.numbers))
+// copyInto copies entries into the table of their kind, or one like it. Content
+// is read when its row's turn comes, so little of it is in memory at a time.
+func (t *transaction) copyInto(ctx context.Context, table string, which []unknown) error {
+	t.blocks.reset()
+	return t.copyRows(ctx, `COPY `+table+` FROM STDIN (FORMAT binary)`, len(which), func(dst []byte, i int) ([]byte, error) {
+		u := which[i]
+		content, err := t.content(u)
+		if err != nil {
+			return dst, err
+		}
+		if u.kind == alert.KindLabelSet {
+			t.blocks.add(t.numbers[u.index], content)
+		}
+		if dst, err = appendEntry(dst, u, t.numbers[u.index], content); err != nil {
+			// The journal holds it as it is: it will not get better.
+			return dst, &refusedError{fmt.Errorf("content of %s %016x%016x: %w", u.kind, u.high, u.low, err)}
+		}
+		return dst, nil
 	})
+}
+
+func (t *transaction) content(u unknown) ([]byte, error) {
+	content, err := t.b.Entries[u.index].Content()
+	if err != nil {
+		return nil, fmt.Errorf("content of %s %016x%016x: %w", u.kind, u.high, u.low, err)
+	}
+	return content, nil
+}
+
+// copyBlocks writes the blocks of the label sets that were copied, if they were.
+func (t *transaction) copyBlocks(ctx context.Context) error {
+	if len(t.blocks.all) == 0 {
+		return nil
+	}
+	return t.copyRows(ctx, `COPY label_blocks FROM STDIN (FORMAT binary)`, len(t.blocks.all), t.blocks.appendRow)
 }
 
 // mergeEntries writes those of the entries that are not there and takes the
 // numbers of the others. Every row is announced before it is written, so this
 // takes three times as long as copyEntries.
-func (t *transaction) mergeEntries(ctx context.Context, missing []int32) error {
-	return t.byKind(missing, func(kind alert.EntryKind, which []int32) error {
-		table := tableOf(kind)
-		if err := t.exec(ctx, `CREATE TEMPORARY TABLE new_`+table+` (LIKE `+table+`) ON COMMIT DROP`); err != nil {
-			return err
+func (t *transaction) mergeEntries(ctx context.Context, kind alert.EntryKind, which []unknown) error {
+	table := tableOf(kind)
+	if err := t.exec(ctx, `CREATE TEMPORARY TABLE new_`+table+` (LIKE `+table+`) ON COMMIT DROP`); err != nil {
+		return err
+	}
+	if err := t.copyInto(ctx, `new_`+table, which); err != nil {
+		return err
+	}
+	if err := t.exec(ctx, `INSERT INTO `+table+` SELECT * FROM new_`+table+` ORDER BY identity ON CONFLICT (identity) DO NOTHING`); err != nil {
+		return err
+	}
+	ours := make([]int64, len(which))
+	for i, u := range which {
+		ours[i] = t.numbers[u.index]
+	}
+	found, err := t.lookUp(ctx, kind, which)
+	if err != nil {
+		return err
+	}
+	if found < len(which) {
+		return fmt.Errorf("%d %s are neither new nor there", len(which)-found, table)
+	}
+	t.blocks.reset()
+	for i, u := range which {
+		if kind == alert.KindLabelSet && t.numbers[u.index] == ours[i] {
+			content, err := t.content(u)
+			if err != nil {
+				return err
+			}
+			t.blocks.add(ours[i], content)
 		}
-		if err := t.copyRows(ctx, `COPY new_`+table+` FROM STDIN (FORMAT binary)`, entryRows(t.b.Entries, which, t.numbers)); err != nil {
-			return err
-		}
-		if err := t.exec(ctx, `INSERT INTO `+table+` SELECT * FROM new_`+table+` ORDER BY identity ON CONFLICT (identity) DO NOTHING`); err != nil {
-			return err
-		}
-		batch, l := &pgconn.Batch{}, newLookup(t.b.Entries, which)
-		l.ask(batch)
-		if err := t.run(ctx, batch, l); err != nil {
-			return err
-		}
-		if gone := l.resolve(t.numbers); len(gone) > 0 {
-			return fmt.Errorf("%d %s are neither new nor there", len(gone), table)
-		}
-		return nil
-	})
+	}
+	return t.copyBlocks(ctx)
+}
+
+// lookUp takes the numbers of entries of one kind that are in the tables.
+func (t *transaction) lookUp(ctx context.Context, kind alert.EntryKind, which []unknown) (found int, err error) {
+	batch := &pgconn.Batch{}
+	t.ask(batch, kind, which)
+	answers := t.c.ExecBatch(ctx, batch)
+	for err == nil && answers.NextResult() {
+		found, err = t.answer(answers.ResultReader(), which)
+	}
+	if closeErr := answers.Close(); closeErr != nil {
+		return 0, closeErr
+	}
+	return found, err
 }
 
 func (t *transaction) exec(ctx context.Context, sql string) error { return t.c.Exec(ctx, sql).Close() }
-
-// run sends the statements of a lookup and reads the answers into it.
-func (t *transaction) run(ctx context.Context, batch *pgconn.Batch, l *lookup) (err error) {
-	answers := t.c.ExecBatch(ctx, batch)
-	for err == nil && answers.NextResult() {
-		err = l.read(answers.ResultReader())
-	}
-	if closeErr := answers.Close(); closeErr != nil {
-		return closeErr
-	}
-	return err
-}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -264,11 +265,15 @@ func TestEntriesOfAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	other := &transaction{c: c, b: b, supply: &s.supply, expect: &s.expect, numbers: make([]int64, len(b.Entries)), unknown: []int32{0, 1, 2}}
+	other := s.transaction(c, b)
+	for i, e := range b.Entries {
+		other.missing = append(other.missing, newUnknown(e, i))
+	}
+	slices.SortFunc(other.missing, unknown.compare)
 	if err := c.Exec(t.Context(), `BEGIN`).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.insertMissing(t.Context(), []int32{0, 1, 2}); err != nil {
+	if err := other.insertMissing(t.Context(), other.missing); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
@@ -291,6 +296,7 @@ func TestEntriesOfAnotherProcess(t *testing.T) {
 	if got := s.count(t); got != 1 {
 		t.Errorf("%d events, want 1", got)
 	}
+	s.mustBeInBlocks(t)
 }
 
 // TestWrongExpectation has a store take everything unknown for new, because all
@@ -330,6 +336,7 @@ func TestWrongExpectation(t *testing.T) {
 	if s.expect.isNew(alert.KindLabelSet) {
 		t.Error("it learned nothing")
 	}
+	s.mustBeInBlocks(t)
 }
 
 // TestNumbersGivenOutAgain has the server give out the same numbers twice, as it

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -31,19 +32,19 @@ func (s *supply) fetch(ctx context.Context, c *pgconn.PgConn, n int) error {
 	})
 }
 
-// take gives out n numbers, ascending; fewer when it has fewer.
-func (s *supply) take(n int) []int64 {
+// take gives out n numbers, in the order in which they came; fewer when it has fewer.
+func (s *supply) take(n int, give func(i int, number int64)) (taken int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	numbers := make([]int64, 0, n)
-	for len(s.blocks) > 0 && len(numbers) < n {
+	for len(s.blocks) > 0 && taken < n {
 		b := &s.blocks[0]
-		numbers = append(numbers, b.next)
+		give(taken, b.next)
+		taken++
 		if b.next++; b.next == b.end {
-			s.blocks = s.blocks[1:]
+			s.blocks = slices.Delete(s.blocks, 0, 1)
 		}
 	}
-	return numbers
+	return taken
 }
 
 // forget gives up what is left. A server that crashed may not remember having

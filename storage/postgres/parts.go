@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"encoding/binary"
 
 	"stormdrain/internal/alert"
@@ -19,10 +20,9 @@ type part struct {
 	total       int32 // events of the whole delivery
 }
 
-// parts splits a batch into rows: one or more for each delivery, also for one
-// without events.
-func parts(b *alert.Batch) []part {
-	rows := make([]part, 0, len(b.Deliveries)+len(b.Events)/partEvents)
+// appendParts splits a batch into rows: one or more for each delivery, also for
+// one without events.
+func appendParts(rows []part, b *alert.Batch) []part {
 	next := int32(0)
 	for i := range b.Deliveries {
 		begin := len(rows)
@@ -44,13 +44,15 @@ func parts(b *alert.Batch) []part {
 	return rows
 }
 
-// deliveryRows encodes the batch for copyDeliveries.
-func (t *transaction) deliveryRows() *tuples {
-	rows := parts(t.b)
-	return newTuples(len(rows), func(dst []byte, i int) ([]byte, error) { return t.appendPart(dst, rows[i]), nil })
+// copyParts writes the deliveries with their events.
+func (t *transaction) copyParts(ctx context.Context) error {
+	t.parts = appendParts(t.parts[:0], t.b)
+	return t.copyRows(ctx, copyDeliveries, len(t.parts), func(dst []byte, i int) ([]byte, error) {
+		return t.appendPart(dst, &t.parts[i]), nil
+	})
 }
 
-func (t *transaction) appendPart(dst []byte, p part) []byte {
+func (t *transaction) appendPart(dst []byte, p *part) []byte {
 	d, events := &t.b.Deliveries[p.delivery], t.b.Events[p.first:p.last]
 	firstEvent := int32(0)
 	if len(events) > 0 {

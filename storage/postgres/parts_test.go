@@ -20,7 +20,7 @@ func TestParts(t *testing.T) {
 				b.Events = append(b.Events, alert.Event{Delivery: int32(i), Index: index})
 			}
 		}
-		if got := parts(b); !slices.Equal(got, want) {
+		if got := appendParts(nil, b); !slices.Equal(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	}

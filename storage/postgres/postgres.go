@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -76,7 +77,8 @@ type Store struct {
 	numbers    *cache
 	supply     supply
 	expect     expectation
-	probeParts int // the constant; tests make it small
+	spare      atomic.Pointer[transaction] // buffers for the next batch
+	probeParts int                         // the constant; tests make it small
 }
 
 var _ storage.Store = (*Store)(nil)

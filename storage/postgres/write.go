@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -30,8 +31,10 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 	if err := s.partitions.ensure(ctx, c, b.Deliveries); err != nil {
 		return err
 	}
-	t := &transaction{c: c, b: b, supply: &s.supply, expect: &s.expect, numbers: make([]int64, len(b.Entries))}
-	t.unknown = s.numbers.lookup(b.Entries, t.numbers)
+	t := s.transaction(c, b)
+	defer s.putBack(t)
+	t.unknown = s.numbers.lookup(b.Entries, t.numbers, t.unknown)
+	slices.SortFunc(t.unknown, unknown.compare)
 	if err := t.fill(ctx); err != nil {
 		rollback(ctx, c)
 		if err = classify(err); errors.Is(err, errNoPartition) {
@@ -90,22 +93,60 @@ type transaction struct {
 	supply *supply
 	expect *expectation
 
-	journal int32   // its number
-	numbers []int64 // of b.Entries
-	unknown []int32 // indexes of the entries that were not in the cache
+	journal int32     // its number
+	numbers []int64   // of b.Entries, 0 while there is none
+	unknown []unknown // the entries that were not in the cache, sorted
+	missing []unknown // those of them that are not in the tables, or not expected to be
+
+	parts  []part
+	blocks blocks
+	tuples []byte // between two COPYs
+}
+
+// transaction begins one, with the buffers of one that is over.
+func (s *Store) transaction(c *pgconn.PgConn, b *alert.Batch) *transaction {
+	t := s.spare.Swap(nil)
+	if t == nil {
+		t = &transaction{supply: &s.supply, expect: &s.expect}
+	}
+	t.c, t.b, t.journal = c, b, 0
+	t.numbers = slices.Grow(t.numbers[:0], len(b.Entries))[:len(b.Entries)]
+	clear(t.numbers)
+	return t
+}
+
+// maxSpare is how many elements a buffer may have that is kept for the next
+// batch: some 3 MB in all.
+const maxSpare = 1 << 15
+
+// putBack keeps the buffers for the next batch, but not what a giant one needed.
+func (s *Store) putBack(t *transaction) {
+	t.c, t.b = nil, nil
+	t.numbers, t.unknown, t.missing, t.parts = spare(t.numbers), spare(t.unknown), spare(t.missing), spare(t.parts)
+	t.blocks.all, t.blocks.keys = spare(t.blocks.all), spare(t.blocks.keys)
+	if cap(t.tuples) > 2*tupleBytes {
+		t.tuples = nil
+	}
+	s.spare.Store(t)
+}
+
+func spare[T any](buf []T) []T {
+	if cap(buf) > maxSpare {
+		return nil
+	}
+	return buf[:0]
 }
 
 // fill does everything but the commit.
 func (t *transaction) fill(ctx context.Context) error {
-	missing, err := t.begin(ctx)
-	if err != nil {
+	if err := t.begin(ctx); err != nil {
 		return err
 	}
-	if err := t.insertMissing(ctx, missing); err != nil {
+	if err := t.insertMissing(ctx, t.missing); err != nil {
 		return err
 	}
 	if len(t.b.Deliveries) > 0 {
-		if err := t.copyRows(ctx, copyDeliveries, t.deliveryRows()); err != nil {
+		if err := t.copyParts(ctx); err != nil {
 			return fmt.Errorf("copy %d deliveries with %d events, positions %d to %d: %w",
 				len(t.b.Deliveries), len(t.b.Events), t.b.From, t.b.To, err)
 		}
@@ -113,19 +154,24 @@ func (t *transaction) fill(ctx context.Context) error {
 	return nil
 }
 
-// begin opens the transaction, moves the position and looks the unknown entries
-// up, in one round trip. Moving the position first makes a batch that comes
-// twice cheap, and a second writer of the journal wait. It returns the indexes
-// of the entries that are not in the tables, or are not expected to be.
-func (t *transaction) begin(ctx context.Context) (missing []int32, err error) {
+// begin opens the transaction, moves the position and looks unknown entries up,
+// in one round trip. Moving the position first makes a batch that comes twice
+// cheap, and a second writer of the journal wait.
+func (t *transaction) begin(ctx context.Context) (err error) {
 	var move arguments
 	sql := `UPDATE journals SET position = ` + move.int8(int64(t.b.To)) +
 		` WHERE id = ` + move.uuid(t.b.Journal) + ` AND position = ` + move.int8(int64(t.b.From)) + ` RETURNING number`
 	batch := &pgconn.Batch{}
 	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
 	batch.ExecParams(sql, move.values, move.oids, allBinary(), allBinary())
-	lookup, missing := t.split()
-	lookup.ask(batch)
+	var asked [][]unknown
+	byKind(t.unknown, func(kind alert.EntryKind, which []unknown) error {
+		if !t.expect.isNew(kind) {
+			t.ask(batch, kind, which)
+			asked = append(asked, which)
+		}
+		return nil
+	})
 
 	answers := t.c.ExecBatch(ctx, batch)
 	defer func() {
@@ -141,31 +187,22 @@ func (t *transaction) begin(ctx context.Context) (missing []int32, err error) {
 		case 1:
 			err = readRows(rr, func(v row) error { t.journal = v.int4(0); return nil })
 		default:
-			err = lookup.read(rr)
+			which, found := asked[i-2], 0
+			if found, err = t.answer(rr, which); err == nil {
+				t.expect.learn(which[0].kind, len(which), found)
+			}
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if t.journal == 0 {
-		return nil, fmt.Errorf("journal %x from %d to %d: %w", t.b.Journal, t.b.From, t.b.To, storage.ErrPosition)
+		return fmt.Errorf("journal %x from %d to %d: %w", t.b.Journal, t.b.From, t.b.To, storage.ErrPosition)
 	}
-	for _, kind := range kinds {
-		t.expect.learn(kind, lookup)
-	}
-	return append(missing, lookup.resolve(t.numbers)...), nil
-}
-
-// split divides the unknown entries into those to look up and those that are
-// taken for new.
-func (t *transaction) split() (l *lookup, missing []int32) {
-	var ask []int32
-	for _, i := range t.unknown {
-		if t.expect.isNew(t.b.Entries[i].Kind()) {
-			missing = append(missing, i)
-		} else {
-			ask = append(ask, i)
+	for _, u := range t.unknown {
+		if t.numbers[u.index] == 0 {
+			t.missing = append(t.missing, u)
 		}
 	}
-	return newLookup(t.b.Entries, ask), missing
+	return nil
 }

@@ -16,12 +16,20 @@ CREATE TABLE label_sets (
     id          bigint   PRIMARY KEY,
     identity    uuid     NOT NULL UNIQUE,
     fingerprint bigint   NOT NULL,        -- the 64 bits, so half of them are negative
-    alertname   text     NOT NULL,
-    severity    text     NOT NULL,
     labels      text     NOT NULL,
-    keys        bigint[] NOT NULL         -- 64 bits of a hash of each label, and the fingerprint
+    alertname   text     NOT NULL,
+    severity    text     NOT NULL
 );
-CREATE INDEX label_sets_keys ON label_sets USING gin (keys) WITH (gin_pending_list_limit = 4096);
+
+-- How label sets are found by what is in them: each belongs to one block, which
+-- has the keys of all its sets, each once. A key is 64 bits: a label's hash, or a
+-- fingerprint. Blocks are written with their sets and never changed.
+CREATE TABLE label_blocks (
+    first_id bigint   NOT NULL,           -- the sets with these numbers and all between
+    last_id  bigint   NOT NULL,
+    keys     bigint[] NOT NULL
+);
+CREATE INDEX label_blocks_keys ON label_blocks USING gin (keys) WITH (gin_pending_list_limit = 4096);
 
 CREATE TABLE details (
     id            bigint PRIMARY KEY,
