@@ -108,6 +108,7 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 	}
 	down.add("server", func(ctx context.Context) error { return closeServer(ctx, srv, cfg.Shutdown.Timeout) })
 	reload.add(applier{name: "log", keys: []string{"log.level"}, apply: func(c *config.Config) error { return level.Set(c.Log.Level) }})
+	reload.add(guards(srv, shared))
 	manager.Serving()
 	log.Info().Str("store", kind).Str("data", cfg.Data.Dir).Str("ack", cfg.Journal.Ack).Msg("ready to take alerts")
 

@@ -176,6 +176,20 @@ func serverConfig(cfg *config.Config, shared bool) server.Config {
 		InFlightMaxBytes: cfg.Pipeline.InFlightMaxBytes,
 		Pprof:            cfg.Debug.Pprof,
 		SharedSockets:    shared,
+		BearerTokenFile:  cfg.Auth.BearerTokenFile, HMACSecretFile: cfg.Auth.HMACSecretFile, WebConfigFile: cfg.WebConfigFile,
+		RequestsPerSecond: cfg.RateLimit.RequestsPerSecond, Burst: cfg.RateLimit.Burst, LimitPerClient: cfg.RateLimit.PerClient,
+		AccessLog: cfg.Log.Access,
+	}
+}
+
+// guards puts into effect again what stands before the server's handlers. The
+// files that its keys name may have changed where the keys have not.
+func guards(srv *server.Server, shared bool) applier {
+	return applier{
+		name:   "server",
+		keys:   []string{"web.config.file", "auth.", "rate_limit.", "log.access"},
+		always: true,
+		apply:  func(c *config.Config) error { return srv.Reload(serverConfig(c, shared)) },
 	}
 }
 

@@ -13,25 +13,82 @@ type middleware func(next fasthttp.RequestHandler) fasthttp.RequestHandler
 // chain puts a handler behind what every request passes, in this order. The
 // name is its label in the metrics; codes are counted from the start.
 //
-// The ID comes first, so that every refusal carries it; the metrics see the
-// answer on its way out, whoever gave it. Rate limit, authentication,
-// compression and the access log belong behind checkProtocol, in the order of
-// the contract, and only where they are configured.
+// The ID comes first, so that every refusal carries it; the access log, the
+// metrics and the headers of the web configuration see the answer on its way out,
+// whoever gave it. Rate limit and authentication are there where they are
+// configured. Compression is with the handlers whose answers are large.
 func (s *Server) chain(name string, h fasthttp.RequestHandler, codes ...int) fasthttp.RequestHandler {
-	links := []middleware{s.giveID, s.measure(name, codes...), s.recoverPanic, s.checkProtocol}
+	return s.chainFor(kindOf(name), name, h, codes...)
+}
+
+// ingestChain is chain for a handler that takes alerts in, and reads its body
+// with receive, which is where a signature is checked.
+func (s *Server) ingestChain(name string, h fasthttp.RequestHandler, codes ...int) fasthttp.RequestHandler {
+	return s.chainFor(ingest, name, h, codes...)
+}
+
+// kind is who may ask for a page.
+type kind int
+
+const (
+	guarded kind = iota
+	ingest
+	open // to everybody, and as often as they like: an orchestrator kills what does not answer
+)
+
+func kindOf(name string) kind {
+	if name == "healthy" || name == "ready" {
+		return open
+	}
+	return guarded
+}
+
+func (s *Server) chainFor(k kind, name string, h fasthttp.RequestHandler, codes ...int) fasthttp.RequestHandler {
+	g := s.guard.Load()
+	if g.asks() && k == ingest {
+		codes = append(codes, fasthttp.StatusUnauthorized)
+	}
+	links := []middleware{s.giveID}
+	if g.access {
+		links = append(links, s.logAccess)
+	}
+	links = append(links, s.measure(name, codes...))
+	if len(g.headers) > 0 {
+		links = append(links, g.addHeaders)
+	}
+	links = append(links, s.recoverPanic, s.checkProtocol)
+	if g.limit != nil && k != open {
+		links = append(links, s.limitRate(g))
+	}
+	if g.asks() && k != open {
+		links = append(links, s.authenticate(g, k == ingest))
+	}
 	for i := len(links) - 1; i >= 0; i-- {
 		h = links[i](h)
 	}
 	return h
 }
 
+// addHeaders puts the headers of the web configuration into every answer.
+func (g *guard) addHeaders(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		next(ctx)
+		for _, h := range g.headers {
+			ctx.Response.Header.Set(h.Name, h.Value)
+		}
+	}
+}
+
 func (s *Server) giveID(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		s.ids.give(ctx)
-		if s.closing.Load() {
-			ctx.SetConnectionClose() // fasthttp forgets that it is closing once it has closed
-		}
 		next(ctx)
+		// Not before: the server may have begun to close in between, and who waits
+		// for an answer is to hear of it with the answer. fasthttp does not say it by
+		// itself, it learns late that the server closes.
+		if s.closing.Load() || ctx.Conn().(*conn).retired.Load() {
+			ctx.SetConnectionClose()
+		}
 	}
 }
 

@@ -42,6 +42,26 @@ type Config struct {
 	// process, and need not be told to try again. Default false.
 	SharedSockets bool
 
+	// BearerTokenFile has a token a line, each of which lets a request in.
+	// Default none. This and all below but Pprof can be changed by Reload.
+	BearerTokenFile string
+	// HMACSecretFile has a secret a line, with each of which a body may be
+	// signed as Grafana does, to let it in where alerts are taken. Default none.
+	HMACSecretFile string
+	// WebConfigFile is in the format of Prometheus' exporter-toolkit: TLS,
+	// users, headers, a rate limit. Default none.
+	WebConfigFile string
+	// RequestsPerSecond are let in, and Burst at once; the others are answered
+	// with 503. Default 0: all. A burst of 0 is what comes in a second.
+	RequestsPerSecond float64
+	Burst             int
+	// LimitPerClient gives each client address as much. Default false: they
+	// share it.
+	LimitPerClient bool
+	// AccessLog writes a line for each request, up to some number in a second
+	// and a sample from there on. Default false.
+	AccessLog bool
+
 	restAfter, lastRequest time.Duration // 0: the constants; tests are in more of a hurry
 
 	// Pprof serves Go's profiles below /debug/pprof/. Default false: a profile
@@ -87,5 +107,5 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("pipeline.in_flight_max_bytes is %d, must be at least %d to hold one body of webhook.max_request_size",
 			c.InFlightMaxBytes, c.roomForOne())
 	}
-	return nil
+	return c.validateGuard()
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -19,12 +20,16 @@ import (
 //   - a request that is answered before its body was read is not cut off: closing
 //     a socket with unread bytes sends RST, which destroys the answer on its way;
 //   - the read deadline can be asked for, so that one deadline rules over the
-//     whole of a request.
+//     whole of a request;
+//   - where there is TLS, its handshake waits for the first byte, so that a
+//     connection that was opened ahead of need may rest before it.
 type conn struct {
-	net.Conn
+	net.Conn           // TCP, or TLS over it; never another one
+	tcp      *tcpBelow // below TLS; nil without it
 	listener *listener
 
 	// ---- owned by the goroutine that serves the connection, or rests with it ----
+	secured  bool      // the handshake is done
 	started  bool      // a byte has arrived, ever
 	fresh    bool      // no byte has arrived since fasthttp got the connection
 	deadline time.Time // of reading, as fasthttp set it
@@ -37,10 +42,16 @@ type conn struct {
 	resting atomic.Bool // Close means: only rest
 	atRest  atomic.Bool // only the first byte is waited for
 	linger  atomic.Bool // Close waits for what is still being sent
+	retired atomic.Bool // the next answer is the last
 	closed  atomic.Bool
 }
 
 func (c *conn) Read(p []byte) (n int, err error) {
+	if c.tcp != nil && !c.secured {
+		if err := c.shakeHands(); err != nil {
+			return 0, err
+		}
+	}
 	if c.hasFirst && len(p) > 0 {
 		c.hasFirst = false
 		n = copy(p, c.first[:])
@@ -48,13 +59,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		n, err = c.Conn.Read(p)
 	}
 	if n == 0 {
-		if c.idle.Load() && isTimeout(err) && time.Now().Before(c.deadline) {
-			// For fasthttp this is the end of the connection: it lets go of all
-			// it has, and calls Close.
-			c.resting.Store(true)
-			return 0, io.EOF
-		}
-		return n, err
+		return 0, c.nothing(err)
 	}
 	c.started = true
 	c.setIdle(false)
@@ -65,6 +70,18 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		}
 	}
 	return n, err
+}
+
+// nothing says what a read was that brought nothing: an error, or the beginning
+// of a rest.
+func (c *conn) nothing(err error) error {
+	if c.idle.Load() && isTimeout(err) && time.Now().Before(c.deadline) {
+		// For fasthttp this is the end of the connection: it lets go of all
+		// it has, and calls Close.
+		c.resting.Store(true)
+		return io.EOF
+	}
+	return err
 }
 
 func isTimeout(err error) bool {
@@ -127,25 +144,41 @@ func (c *conn) Close() error {
 		return nil
 	}
 	defer c.listener.forget(c)
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Load() {
-		if half.CloseWrite() == nil {
-			c.discard()
-		}
+	if c.linger.Load() && c.closeWrite() {
+		c.discard()
 	}
 	return c.Conn.Close()
 }
 
 // cut closes the connection without waiting. The goroutine that serves it sees
 // an error and calls Close.
-func (c *conn) cut() { c.Conn.Close() }
+func (c *conn) cut() { c.socket().Close() }
+
+// socket is the connection below TLS, if there is TLS.
+func (c *conn) socket() net.Conn {
+	if c.tcp != nil {
+		return c.tcp.Conn
+	}
+	return c.Conn
+}
+
+// closeWrite says that nothing more will come, and reports whether it could.
+func (c *conn) closeWrite() bool {
+	if secure, ok := c.Conn.(*tls.Conn); ok {
+		_ = secure.CloseWrite() // fails before the handshake, when nobody would understand it
+	}
+	half, ok := c.socket().(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil
+}
 
 func (c *conn) discard() {
-	if c.Conn.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+	socket := c.socket()
+	if socket.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
 		return
 	}
 	var scrap [4096]byte
 	for total := 0; total < lingerMost; {
-		n, err := c.Conn.Read(scrap[:])
+		n, err := socket.Read(scrap[:])
 		if err != nil {
 			return
 		}

@@ -22,6 +22,7 @@ type export struct {
 	client *conn
 	format events.Format
 	query  *alert.Query
+	gzip   bool // what is written is compressed
 
 	buffer []byte // not yet sent
 	last   alert.Cursor
@@ -75,6 +76,17 @@ func (e *export) add(event *alert.Stored) {
 // error breaks the connection off before the last chunk, so the client can tell
 // half an export from a whole one.
 func (e *export) WriteTo(w io.Writer) (total int64, err error) {
+	if !e.gzip {
+		return e.writeTo(w)
+	}
+	z := e.server.encoders.Gzip(w)
+	if total, err = e.writeTo(gzipStream{z}); err != nil {
+		return total, err
+	}
+	return total, z.Close()
+}
+
+func (e *export) writeTo(w io.Writer) (total int64, err error) {
 	flush := func() error {
 		// The server's write timeout is for one answer; an export may take an
 		// hour, as long as the client keeps taking it.

@@ -14,7 +14,7 @@ const lookEvery = time.Second
 // waitUntilGone calls gone when the client has closed the connection, and
 // returns then, or when stop is closed.
 func (c *conn) waitUntilGone(stop <-chan struct{}, gone func()) {
-	sc, ok := c.Conn.(syscall.Conn)
+	sc, ok := c.socket().(syscall.Conn)
 	if !ok {
 		return
 	}

@@ -49,6 +49,7 @@ func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 		s.notTaken(ctx, err)
 		return
 	}
+	s.taking.succeeded(s.Log)
 	taken(ctx, n)
 }
 
@@ -65,7 +66,7 @@ func taken(ctx *fasthttp.RequestCtx, alerts int) {
 func (s *Server) notTaken(ctx *fasthttp.RequestCtx, err error) {
 	var refused *alert.RefusedError
 	if !errors.As(err, &refused) {
-		s.complain.Warn().Err(err).Msg("a delivery could not be taken in; its sender was told to try again")
+		s.taking.failed(s.Log, err.Error())
 		answer(ctx, fasthttp.StatusServiceUnavailable, oneLine(err.Error())+"; try again")
 		return
 	}
@@ -92,8 +93,13 @@ func (s *Server) encodingOf(ctx *fasthttp.RequestCtx) (compress.Encoding, bool) 
 	return 0, false
 }
 
-// receive reads the body into b. It has answered when it returns false.
+// receive reads the body into b, and checks its signature if the request was let
+// in on one. It has answered when it returns false.
 func (s *Server) receive(ctx *fasthttp.RequestCtx, b *body, until time.Time) bool {
+	return s.readBody(ctx, b, until) && s.verify(ctx, b)
+}
+
+func (s *Server) readBody(ctx *fasthttp.RequestCtx, b *body, until time.Time) bool {
 	src := ctx.RequestBodyStream()
 	if src == nil {
 		return true // neither length nor chunks: there is no body
@@ -126,11 +132,11 @@ func (s *Server) receive(ctx *fasthttp.RequestCtx, b *body, until time.Time) boo
 }
 
 func (s *Server) noRoom(ctx *fasthttp.RequestCtx) {
-	s.complain.Warn().Int64("in_flight_max_bytes", s.cfg.InFlightMaxBytes).Msg("overloaded: no room for another body")
+	line := "overloaded: " + strconv.FormatInt(s.cfg.InFlightMaxBytes, 10) + " bytes of bodies (pipeline.in_flight_max_bytes) are in flight; try again"
+	s.taking.failed(s.Log, line)
 	ctx.SetConnectionClose()
 	lingerAtClose(ctx)
-	answer(ctx, fasthttp.StatusServiceUnavailable, "overloaded: "+
-		strconv.FormatInt(s.cfg.InFlightMaxBytes, 10)+" bytes of bodies (pipeline.in_flight_max_bytes) are in flight; try again")
+	answer(ctx, fasthttp.StatusServiceUnavailable, line)
 }
 
 // decode replaces b by what it was before its Content-Encoding. It has answered

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -78,6 +79,8 @@ type listener struct {
 	closing     *atomic.Bool
 	serveAgain  func(net.Conn) error // serves a connection that has rested
 	tooMany     []byte               // the whole answer
+	tls         func() *tls.Config   // of the next connection; nil: none
+	notSecured  func(c *conn, err error)
 
 	once sync.Once
 	err  error // of Close
@@ -109,10 +112,19 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		c := &conn{Conn: nc, listener: l, fresh: true, late: l.closing.Load() && !l.shared}
 		c.idle.Store(true)
+		settings := l.tls()
+		if settings != nil {
+			c.tcp = &tcpBelow{Conn: nc}
+			c.Conn = tls.Server(c.tcp, settings)
+		}
 		if l.all.add(c) {
 			return c, nil
 		}
 		l.all.refused.Inc()
+		if settings != nil {
+			nc.Close() // a line of text would only look like a bad handshake
+			continue
+		}
 		l.refuse(nc)
 	}
 }

@@ -17,17 +17,14 @@ const pathWebhook = "/webhook"
 func (s *Server) routes() fasthttp.RequestHandler {
 	// The codes that alert rules ask for must be there before the first one: a
 	// counter that begins at 1 has not increased.
-	s.webhook = s.chain("webhook", s.takeWebhook, 200, 400, 404, 413, 415, 503)
-	s.misdirected = s.chain("misdirected", s.noSuchPage, 404, 405)
-	s.other = s.chain("other", s.noSuchPage)
-	s.protocolErrors = s.Metrics.HTTPHandler("protocol")
+	webhook := s.ingestChain("webhook", s.takeWebhook, 200, 400, 404, 413, 415, 503)
+	readPaths := make(map[string]bool)
 	r := router.New()
 	r.RedirectTrailingSlash = false
 	r.RedirectFixedPath = false
 	r.HandleMethodNotAllowed = false // its Allow would name OPTIONS
 	r.HandleOPTIONS = false
-	r.NotFound = s.noPage
-	s.readPaths = make(map[string]bool)
+	r.NotFound = noPage(s.chain("misdirected", s.noSuchPage(readPaths), 404, 405), s.chain("other", s.noSuchPage(readPaths)))
 	for _, page := range []struct {
 		path, name string
 		handler    fasthttp.RequestHandler
@@ -36,12 +33,12 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		{"/-/healthy", "healthy", s.healthy},
 		{"/-/ready", "ready", s.ready},
 		{"/metrics", "metrics", s.metricsHandler()},
-		{"/api/v1/events", "events", s.readEvents},
+		{"/api/v1/events", "events", s.compressed(s.readEvents)},
 	} {
 		h := s.chain(page.name, page.handler)
 		r.GET(page.path, h)
 		r.HEAD(page.path, h)
-		s.readPaths[page.path] = true
+		readPaths[page.path] = true
 	}
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
@@ -55,7 +52,7 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		// Not by the router: it has no place for /webhook/ beside
 		// /webhook/{source}, and a parameter costs three allocations.
 		if ctx.IsPost() && isWebhook(ctx.URI().PathOriginal()) {
-			s.webhook(ctx)
+			webhook(ctx)
 			return
 		}
 		r.Handler(ctx)
@@ -70,33 +67,34 @@ func isWebhook(path []byte) bool {
 // noPage tells a sender of alerts that missed the webhook from a browser that
 // asks for an icon: the first loses alerts and must be seen in the metrics. A GET
 // of the webhook is a sender, too, behind a proxy that redirects.
-func (s *Server) noPage(ctx *fasthttp.RequestCtx) {
-	if ctx.IsPost() || ctx.IsPut() || isWebhook(ctx.URI().PathOriginal()) {
-		s.misdirected(ctx)
-		return
+func noPage(misdirected, other fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		if ctx.IsPost() || ctx.IsPut() || isWebhook(ctx.URI().PathOriginal()) {
+			misdirected(ctx)
+			return
+		}
+		other(ctx)
 	}
-	s.other(ctx)
 }
 
 // noSuchPage says which URL would have been right.
-func (s *Server) noSuchPage(ctx *fasthttp.RequestCtx) {
-	path := ctx.URI().PathOriginal()
-	if isWebhook(path) {
-		ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
-		s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "alerts come in with POST to /webhook or /webhook/{source}")
-		return
+func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		path := ctx.URI().PathOriginal()
+		switch {
+		case isWebhook(path):
+			ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
+			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "alerts come in with POST to /webhook or /webhook/{source}")
+		case readPaths[string(path)]:
+			ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
+			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")
+		case s.Reloader != nil && string(path) == pathReload:
+			ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
+			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "the configuration is read again with POST to "+pathReload)
+		default:
+			s.wrongPath(ctx)
+		}
 	}
-	if s.readPaths[string(path)] {
-		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
-		s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")
-		return
-	}
-	if s.Reloader != nil && string(path) == pathReload {
-		ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
-		s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "the configuration is read again with POST to "+pathReload)
-		return
-	}
-	s.wrongPath(ctx)
 }
 
 func (s *Server) wrongPath(ctx *fasthttp.RequestCtx) {

@@ -22,9 +22,9 @@ const (
 
 // newHTTP sets fasthttp up. It reads only headers for us: the bodies we read
 // ourselves, see fill.
-func (s *Server) newHTTP(h fasthttp.RequestHandler) *fasthttp.Server {
+func (s *Server) newHTTP() *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:        h,
+		Handler:        s.serveHTTP,
 		HeaderReceived: s.headerReceived,
 		ErrorHandler:   s.protocolError,
 		ConnState:      func(c net.Conn, state fasthttp.ConnState) { c.(*conn).changed(state) },

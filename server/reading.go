@@ -80,7 +80,9 @@ func (s *Server) readPage(ctx *fasthttp.RequestCtx, q *alert.Query) {
 }
 
 func (s *Server) notRead(ctx *fasthttp.RequestCtx, err error) {
-	s.complain.Warn().Err(err).Msg("events could not be read")
+	if !errors.Is(err, context.Canceled) { // by a client that has left, or by us
+		s.unreadable.failed(s.Log, err.Error())
+	}
 	answer(ctx, fasthttp.StatusServiceUnavailable, "the store cannot be read: "+oneLine(err.Error())+"; try again")
 }
 
@@ -98,5 +100,9 @@ func (s *Server) query(client *conn, q *alert.Query, yield func(*alert.Stored) e
 	}()
 	// It must have let go of the connection before the next request reads it.
 	defer func() { close(stopped); <-watched }()
-	return s.Reader.Events(ctx, q, yield)
+	err := s.Reader.Events(ctx, q, yield)
+	if err == nil || errors.Is(err, errPageFull) {
+		s.unreadable.succeeded(s.Log)
+	}
+	return err
 }

@@ -29,7 +29,11 @@ func (c *conn) waitForFirst() bool {
 	if c.Conn.SetReadDeadline(c.deadline) != nil {
 		return false
 	}
-	n, _ := c.Conn.Read(c.first[:])
+	from := c.Conn
+	if !c.secured {
+		from = c.socket() // the handshake has not begun, and a rest must not end it
+	}
+	n, _ := from.Read(c.first[:])
 	c.atRest.Store(false)
 	c.hasFirst, c.fresh = n == 1, true
 	c.setIdle(true)
@@ -58,6 +62,19 @@ func (cs *connections) endRests() {
 		close(cs.empty)
 	}
 	for c := range cs.open {
+		if c.atRest.Load() {
+			c.cut()
+		}
+	}
+}
+
+// retire lets each connection take one more request at most, which may be on its
+// way already: it was let in by rules that are no more. Those that rest end at once.
+func (cs *connections) retire() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.open {
+		c.retired.Store(true)
 		if c.atRest.Load() {
 			c.cut()
 		}

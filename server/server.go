@@ -71,12 +71,17 @@ type Server struct {
 	conns          *connections
 	bodies         *bodies
 	decoders       compress.Decoders
+	encoders       compress.Encoders
 	ids            *requestIDs
-	webhook        fasthttp.RequestHandler // with its chain
-	other          fasthttp.RequestHandler // what is no page, with its chain
-	misdirected    fasthttp.RequestHandler // the same for what may hold alerts
-	readPaths      map[string]bool
 	protocolErrors *obs.HTTPHandler
+	access         sampler
+
+	reloading sync.Mutex // held while what follows is made anew
+	guard     atomic.Pointer[guard]
+	handler   atomic.Pointer[fasthttp.RequestHandler] // every page, with the chain that the guard asks for
+
+	// What the log has a line about when it begins.
+	taking, unreadable, flood, strangers, handshakes *condition
 
 	reading     context.Context // of queries; ends when Close loses patience
 	stopReading context.CancelFunc
@@ -130,6 +135,10 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	g, err := newGuard(&cfg)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		Parts: parts, cfg: cfg,
 		complain: sampled(parts.Log),
@@ -140,7 +149,17 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		closed:   make(chan struct{}),
 	}
 	s.reading, s.stopReading = context.WithCancel(context.Background())
-	s.http = s.newHTTP(s.routes())
+	s.taking = &condition{begins: "deliveries cannot be taken in; senders get 503 and try again", over: "deliveries are taken in again"}
+	s.unreadable = &condition{begins: "events cannot be read", over: "events can be read again"}
+	s.flood = &condition{begins: "requests come faster than the rate limit; senders get 503 and try again"}
+	s.strangers = &condition{begins: "requests without valid credentials are refused with 401"}
+	s.handshakes = &condition{begins: "TLS handshakes fail"}
+	s.protocolErrors = s.Metrics.HTTPHandler("protocol")
+	s.guard.Store(g)
+	pages := s.routes()
+	s.handler.Store(&pages)
+	s.http = s.newHTTP()
+	s.warnOfGuard(g)
 	s.Metrics.Gauge("http_connections", "Connections that are open, also those that rest.", nil,
 		func() float64 { return float64(s.conns.count()) })
 	s.Metrics.Gauge("http_connections_max", "Connections that may be open at once, server.max_connections.", nil,
@@ -159,6 +178,7 @@ func (s *Server) serve(l net.Listener) {
 		shared: s.cfg.SharedSockets, closing: &s.closing,
 		restAfter: cmp.Or(s.cfg.restAfter, restAfter), serveAgain: s.http.ServeConn,
 		tooMany: tooManyAnswer(s.cfg.MaxConnections, string(s.ids.append(nil))),
+		tls:     s.currentTLS, notSecured: s.notSecured,
 	}
 	s.listeners = append(s.listeners, own)
 	s.Log.Info().Str("address", l.Addr().String()).Msg("listening")

@@ -86,10 +86,15 @@ func testConfig() Config {
 // goroutine of ours behind.
 func start(t testing.TB, cfg Config, f *fake) *Server {
 	t.Helper()
-	s, err := Open(cfg, Parts{
+	return startWith(t, cfg, Parts{
 		Ingester: f, Reader: f, Readiness: f, Quarantine: f,
 		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard),
 	})
+}
+
+func startWith(t testing.TB, cfg Config, parts Parts) *Server {
+	t.Helper()
+	s, err := Open(cfg, parts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,10 +146,16 @@ func read(r *bufio.Reader, method string) reply {
 // raw sends text over a connection of its own and reads one answer.
 func raw(t testing.TB, s *Server, text string) reply {
 	t.Helper()
-	c, r := dial(t, s)
+	c, _ := dial(t, s)
+	return rawOn(t, c, text)
+}
+
+// rawOn is raw over a connection that is there.
+func rawOn(t testing.TB, c net.Conn, text string) reply {
+	t.Helper()
 	go io.WriteString(c, text) // the server may answer before it has read all
 	method, _, _ := strings.Cut(text, " ")
-	return read(r, method)
+	return read(bufio.NewReader(c), method)
 }
 
 func post(path, headers, body string) string {

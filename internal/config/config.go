@@ -14,7 +14,7 @@ import "time"
 // the file, its bounds, and its line in --help. settingsOf reads them.
 type Config struct {
 	File          string `key:"config.file" placeholder:"FILE" help:"YAML file with the settings below, a group a key."`
-	WebConfigFile string `key:"web.config.file" form:"secret" placeholder:"FILE" help:"TLS, client certificates and users, in the format of the Prometheus exporter-toolkit."`
+	WebConfigFile string `key:"web.config.file" form:"secret" placeholder:"FILE" help:"TLS, client certificates, users, headers and a rate limit, in the format of the Prometheus exporter-toolkit."`
 
 	Server     Server     `group:"server"`
 	Database   Database   `group:"database"`
@@ -73,14 +73,14 @@ type App struct {
 // Auth names the files that hold secrets; the secrets are never settings. When
 // Parse returns, the names are paths: see secretPath.
 type Auth struct {
-	BearerTokenFile string `key:"bearer_token_file" form:"secret" placeholder:"FILE" help:"File with the token that senders and readers show."`
-	HMACSecretFile  string `key:"hmac_secret_file" form:"secret" placeholder:"FILE" help:"File with the secret that Grafana signs with."`
+	BearerTokenFile string `key:"bearer_token_file" form:"secret" placeholder:"FILE" help:"File with the tokens that senders and readers may show, one a line."`
+	HMACSecretFile  string `key:"hmac_secret_file" form:"secret" placeholder:"FILE" help:"File with the secrets that Grafana may sign with, one a line. It lets alerts in, and reads nothing."`
 }
 
 // RateLimit limits requests; 0 a second is no limit.
 type RateLimit struct {
-	RequestsPerSecond float64 `key:"requests_per_second" default:"0" min:"0" help:"Requests let in each second. 0: off."`
-	Burst             int     `key:"burst" default:"0" min:"0" help:"Requests let in at once."`
+	RequestsPerSecond float64 `key:"requests_per_second" default:"0" min:"0" help:"Requests let in each second, the others are 503. 0: off."`
+	Burst             int     `key:"burst" default:"0" min:"0" help:"Requests let in at once. 0: as many as in a second."`
 	PerClient         bool    `key:"per_client" default:"false" help:"Count each client address by itself."`
 }
 
@@ -142,5 +142,5 @@ type Debug struct {
 type Log struct {
 	Level  string `key:"level" default:"info" oneof:"trace,debug,info,warn,error" help:"Least important line that is written: trace, debug, info, warn or error."`
 	Format string `key:"format" default:"auto" oneof:"auto,json,console" help:"json, console, or auto: console on a terminal, json elsewhere."`
-	Access bool   `key:"access" default:"false" help:"A line for each request."`
+	Access bool   `key:"access" default:"false" help:"A line for each request, at level info; a sample of them beyond 100 a second."`
 }

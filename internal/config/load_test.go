@@ -9,12 +9,12 @@ import (
 // program five times.
 func TestEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
-	got := invoke([]string{"STORMDRAIN_LOG_LEVEL=loud"}, "--journal.ack=never", "--auth.hmac-secret-file=x", writeYAML(t, "nonsense: 1"))
+	got := invoke([]string{"STORMDRAIN_LOG_LEVEL=loud"}, "--journal.ack=never", "--storage.retention=1d", writeYAML(t, "nonsense: 1"))
 	lines := strings.Split(got.stderr, "\n")
 	if got.code != 1 || len(lines) != 5 {
 		t.Fatalf("%+v", got)
 	}
-	for i, want := range []string{"nonsense (", "journal.ack:", `log.level: "loud" (STORMDRAIN_LOG_LEVEL)`, "auth.hmac_secret_file (--auth.hmac-secret-file):"} {
+	for i, want := range []string{"nonsense (", "journal.ack:", `log.level: "loud" (STORMDRAIN_LOG_LEVEL)`, "storage.retention (--storage.retention):"} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("%d: %q is not in %q", i, want, lines[i])
 		}

@@ -69,7 +69,6 @@ func TestNoMessageHoldsThePassword(t *testing.T) {
 		"command":         invoke(nil, "serve", url),
 		"config file":     invoke(nil, "--config.file="+url),
 		"value of a bool": invoke(nil, "--log.access="+url),
-		"web config":      invoke(nil, "--web.config.file="+url),
 		"spaces":          invoke(nil, "--storage.url=postgres://me:hunter2 @db"),
 		"keyword form":    invoke(nil, "--storage.url=host=db password=hunter2"),
 	} {

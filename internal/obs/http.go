@@ -21,6 +21,7 @@ func (m *Metrics) http() {
 	m.registry.MustRegister(m.httpDuration, m.HTTPInFlight)
 	m.HTTPConnectionsRefused = m.counter("http_connections_refused_total", "Connections refused because too many were open.")
 	m.WebhookBodyBytes = m.counter("webhook_body_bytes_total", "Bytes of alerts' bodies that arrived whole, as they were sent, which may be compressed.")
+	m.HTTPHandshakesFailed = m.counter("http_tls_handshakes_failed_total", "TLS handshakes that failed: wrong certificates, wrong versions, plain HTTP.")
 }
 
 // requestBuckets has an edge at each threshold of the alert rules, 10 ms and

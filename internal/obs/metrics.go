@@ -39,6 +39,7 @@ type Metrics struct {
 	HTTPInFlight           prometheus.Gauge
 	HTTPConnectionsRefused prometheus.Counter
 	WebhookBodyBytes       prometheus.Counter // as they were sent
+	HTTPHandshakesFailed   prometheus.Counter
 
 	registry     *prometheus.Registry
 	httpRequests *prometheus.CounterVec
