@@ -27,11 +27,11 @@ each() {
 	"$put" 644 docs/operations.md "$share/doc/stormdrain/operations.md"
 	"$put" 644 docs/security.md "$share/doc/stormdrain/security.md"
 	"$put" 644 LICENSE "$share/doc/stormdrain/copyright"
-	for dir in grafana prometheus alertmanager rules; do # whichever there are
+	for dir in grafana prometheus; do # whichever there are
 		[ -d "deploy/$dir" ] || continue
 		while IFS= read -r file; do
 			"$put" 644 "$file" "$share/stormdrain/${file#deploy/}"
-		done < <(find "deploy/$dir" -type f | sort)
+		done < <(find "deploy/$dir" -type f ! -name '*_test.go' ! -path '*/tests/*' | sort)
 	done
 }
 

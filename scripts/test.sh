@@ -61,6 +61,9 @@ plain() {
 # test does not see that a script outside of it has changed, hence -count.
 k6_scenarios() { (cd benchmarks/k6/check && go vet . && checked k6 -count=1 -timeout=2m .); }
 
+# deploy_files is likewise a module of its own.
+deploy_files() { (cd deploy/check && go vet . && checked deploy -count=1 -timeout=2m .); }
+
 stage deps scripts/deps.sh
 stage style style
 go build -o "$work/stage" ./scripts/stage
@@ -69,6 +72,7 @@ stage rules checked rules ./deploy/...
 stage unit unit
 stage plain plain
 stage k6 k6_scenarios
+stage deploy deploy_files
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
 stage crash env ROUNDS="$rounds" "$work/stage" -log crash -timeout=20m -run '^TestCrash' ./internal/e2e
 stage soak env GOFLAGS="$shipped" go run ./benchmarks/cmd/soak -duration "${SOAK:-2m}"
