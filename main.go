@@ -20,6 +20,7 @@ import (
 	"stormdrain/pipeline"
 	"stormdrain/server"
 	"stormdrain/tuning"
+	"stormdrain/tuning/doctor"
 )
 
 func main() {
@@ -35,6 +36,8 @@ func main() {
 		err = bench.Run(ctx, &cfg.Bench, os.Stdout)
 	case config.CommandHealth:
 		err = health.Run(ctx, &cfg.Health, os.Stdout)
+	case config.CommandDoctor:
+		err = examine(ctx, &cfg, doctor.Here{}, os.Stdout)
 	default:
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP) // for good: it must not end the program, whatever it is doing

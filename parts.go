@@ -35,10 +35,7 @@ func newLogger(cfg *config.Config, w io.Writer) (zerolog.Logger, *obs.Level, err
 func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
 	url := cfg.Storage.URL
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		pc := postgres.DefaultConfig()
-		pc.URL, pc.MaxConns, pc.MinConns = url, cfg.Database.MaxConnections, cfg.Database.MinConnections
-		pc.MaxConnLifetime, pc.MaxConnIdleTime = cfg.Database.MaxConnLifetime, cfg.Database.MaxConnIdleTime
-		s, err = postgres.New(pc)
+		s, err = postgres.New(postgresConfig(cfg))
 		return s, "postgres", err
 	}
 	path, ok := strings.CutPrefix(url, "sqlite:")
@@ -47,6 +44,13 @@ func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
 	}
 	s, err = sqlite.New(sqlite.Config{Path: path})
 	return s, "sqlite", err
+}
+
+func postgresConfig(cfg *config.Config) postgres.Config {
+	pc := postgres.DefaultConfig()
+	pc.URL, pc.MaxConns, pc.MinConns = cfg.Storage.URL, cfg.Database.MaxConnections, cfg.Database.MinConnections
+	pc.MaxConnLifetime, pc.MaxConnIdleTime = cfg.Database.MaxConnLifetime, cfg.Database.MaxConnIdleTime
+	return pc
 }
 
 func openJournal(cfg *config.Config, m *obs.Metrics, log zerolog.Logger) (*journal.Journal, error) {

@@ -20,6 +20,7 @@ type grammar struct {
 
 	Serve       struct{} `cmd:"" default:"1" help:"Receive alerts and answer queries. This is what stormdrain does without a command."`
 	CheckConfig struct{} `cmd:"" name:"check-config" help:"Read the configuration, print OK or what is wrong with it (status 1), and start nothing."`
+	Doctor      Doctor   `cmd:"" help:"Look at this machine and at the store with the settings that serve would have: is it fit? Status 1 when a check fails."`
 	Bench       Bench    `cmd:"" help:"Load a running server at a constant rate, and say how long it took to answer."`
 	Health      Health   `cmd:"" help:"Ask a running server whether it can take alerts; exit status 1 when it cannot. For container health checks."`
 }
@@ -51,6 +52,7 @@ type commandLine struct {
 
 	bench  Bench
 	health Health
+	doctor Doctor
 	exited bool // --help or --version was given and has been answered
 }
 
@@ -79,6 +81,7 @@ func (c *commandLine) parse(args []string) (command string, err error) {
 		c.bench, c.health = read.Bench, read.Health
 		return command, c.refuseSettings(command)
 	}
+	c.doctor = read.Doctor
 	return command, nil
 }
 

@@ -17,11 +17,20 @@ const (
 // CommandServe is what Parse returns when the program is to run.
 const CommandServe = "serve"
 
+// CommandDoctor is what Parse returns when the machine is to be looked at.
+const CommandDoctor = "doctor"
+
+// Doctor is what `stormdrain doctor` is told besides the settings of the server.
+type Doctor struct {
+	Format string `default:"text" enum:"text,json" help:"text, or one JSON object."`
+}
+
 // Parse reads the command line, the environment (as os.Environ writes it) and
 // the file, in this order of precedence, over the defaults.
 //
-// It returns the command that is left to run, which is "serve", "bench", "health"
-// or nothing: then all was said on stdout or stderr, and code is the exit status.
+// It returns the command that is left to run, which is "serve", "bench", "doctor",
+// "health" or nothing: then all was said on stdout or stderr, and code is the exit
+// status.
 func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, command string, code int) {
 	settings := settingsOf(&cfg)
 	line := commandLine{settings: settings, environ: environ, stdout: stdout, stderr: stderr}
@@ -40,9 +49,13 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 		Complain(stderr, errs...)
 		return cfg, "", ExitFailed
 	}
-	if command == "check-config" {
+	switch command {
+	case "check-config":
 		fmt.Fprintln(stdout, "OK")
 		return cfg, "", ExitOK
+	case CommandDoctor:
+		cfg.Doctor = line.doctor
+		return cfg, command, ExitOK
 	}
 	return cfg, CommandServe, ExitOK
 }

@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"storage/postgres":    {"storage", "internal/alert"},
 	"storage/sqlite":      {"storage", "internal/alert"},
 	"tuning":              {},
+	"tuning/doctor":       {"tuning"},
 	"":                    {"..."},
 	"benchmarks":          {"..."},
 }

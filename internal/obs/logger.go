@@ -28,7 +28,7 @@ func NewLoggerAt(level *Level, format string, w io.Writer) (zerolog.Logger, erro
 	case "console":
 		w = consoleWriter(w)
 	case "auto", "":
-		if isTerminal(w) {
+		if IsTerminal(w) {
 			w = consoleWriter(w)
 		}
 	default:
@@ -46,10 +46,11 @@ func (clock) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 }
 
 func consoleWriter(w io.Writer) io.Writer {
-	return zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w)}
+	return zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: !IsTerminal(w)}
 }
 
-func isTerminal(w io.Writer) bool {
+// IsTerminal reports whether a person may be looking.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
