@@ -75,7 +75,7 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 	if err != nil {
 		return err
 	}
-	defer closeListeners(listeners)
+	down.add("listeners", func(context.Context) error { return closeListeners(listeners) })
 	kept, err := quarantine.Open(filepath.Join(cfg.Data.Dir, "quarantine"), cfg.Quarantine.MaxBytes)
 	if err != nil {
 		return fmt.Errorf("open quarantine: %w", err)

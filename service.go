@@ -29,11 +29,14 @@ func listen(cfg *config.Config, log zerolog.Logger) (listeners []net.Listener, s
 	return listeners, false, err
 }
 
-// closeListeners does no harm where the server has closed them already.
-func closeListeners(listeners []net.Listener) {
+// closeListeners is for a start that fails before there is a server, which takes
+// them; where it has closed them already, it does no harm. Never before that: the
+// server answers on them while it closes.
+func closeListeners(listeners []net.Listener) error {
 	for _, l := range listeners {
 		l.Close()
 	}
+	return nil
 }
 
 // watch begins to keep the service manager informed. What its watchdog is fed with

@@ -128,3 +128,46 @@ func FuzzParseFrame(f *testing.F) {
 		}
 	})
 }
+
+// TestPanicOfTheParser: a frame that makes it panic goes the way of a damaged
+// one, with its bytes; its neighbours are stored.
+func TestPanicOfTheParser(t *testing.T) {
+	t.Parallel()
+	d := newTestDecoder()
+	in, err := d.decode(alert.Webhook, []byte(`{"alerts":[{"labels":{"a":"b"}},{"labels":{"a":"c"}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const receivedAt = 1_790_000_000_000_000
+	c := &chunk{dict: segmentOf(d, in), ready: make(chan struct{}, 1)}
+	for seq := uint64(1); seq <= 3; seq++ {
+		start := len(c.payloads)
+		c.payloads = appendFrame(c.payloads, receivedAt, in, "a source", "a request")
+		c.frames = append(c.frames, frameRef{seq, receivedAt, start, len(c.payloads)})
+	}
+	payload := bytes.Clone(c.payloads[c.frames[1].start:c.frames[1].end])
+	c.parse(func(f *parsedFrame, events []parsedEvent, payload []byte, dict []*storedEntry) ([]parsedEvent, error) {
+		events, err := parseFrame(f, events, payload, dict)
+		if f.seq == 2 {
+			panic("index out of range")
+		}
+		return events, err
+	})
+	<-c.ready
+
+	b := &batcher{current: new(batch), number: 1}
+	b.add(c)
+	got := b.current
+	if got.To != 3 || len(got.Deliveries) != 2 || got.Deliveries[0].Seq != 1 || got.Deliveries[1].Seq != 3 || len(got.Events) != 4 {
+		t.Fatalf("up to %d, %+v, %d events", got.To, got.Deliveries, len(got.Events))
+	}
+	if got.Deliveries[1].Source != "a source" || got.Deliveries[1].RequestID != "a request" {
+		t.Errorf("%+v", got.Deliveries[1])
+	}
+	if len(got.rejected) != 1 || got.rejected[0].frame.seq != 2 || len(got.rejected[0].alerts) != 1 {
+		t.Fatalf("%+v", got.rejected)
+	}
+	if a := got.rejected[0].alerts[0]; a.reason != "damaged" || a.detail != "parsing panicked: index out of range" || !bytes.Equal(a.raw, payload) {
+		t.Errorf("%+v", a)
+	}
+}

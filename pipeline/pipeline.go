@@ -91,6 +91,8 @@ type Config struct {
 	BatchRows      int           // events that make a batch; one delivery more is possible
 	FlushInterval  time.Duration // longest wait of an event for its batch to fill; with AckCommit there is none
 	WriteTimeout   time.Duration // a batch that takes longer is cancelled and tried again
+
+	parse parser // nil: parseFrame
 }
 
 // DefaultConfig returns the defaults of the configuration file.
@@ -155,6 +157,9 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 	}
 	if cfg.Workers == 0 {
 		cfg.Workers = min(runtime.GOMAXPROCS(0), 4)
+	}
+	if cfg.parse == nil {
+		cfg.parse = parseFrame
 	}
 	p := &Pipeline{
 		journal: j, storer: w, quarantine: q, observer: o, log: log, cfg: cfg,

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -264,17 +265,33 @@ func (r *reader) handOn(ctx context.Context) error {
 	return nil
 }
 
+// parser is parseFrame; tests have one that panics.
+type parser func(*parsedFrame, []parsedEvent, []byte, []*storedEntry) ([]parsedEvent, error)
+
 // parse is the workers' part: every frame of the chunk, references resolved.
-func (c *chunk) parse() {
+func (c *chunk) parse(parse parser) {
 	for _, f := range c.frames {
-		p := parsedFrame{seq: f.seq, receivedAt: f.receivedAt}
+		c.parsed = append(c.parsed, parsedFrame{seq: f.seq, receivedAt: f.receivedAt})
+		p := &c.parsed[len(c.parsed)-1]
 		payload := c.payloads[f.start:f.end]
-		c.events, p.err = parseFrame(&p, c.events, payload, c.dict)
+		c.parseOne(p, payload, parse)
 		if p.err != nil && !errors.Is(p.err, errEntryMissing) {
 			p.raw = append([]byte(nil), payload...)
 		}
-		c.parsed = append(c.parsed, p)
 	}
 	c.names = nameFrames(c.parsed, c.names)
 	c.ready <- struct{}{}
+}
+
+// parseOne survives a bug: a frame that makes the parser panic would do so again
+// after a restart, and hold up all that came after it. It goes to quarantine with
+// its bytes, as one that is damaged.
+func (c *chunk) parseOne(p *parsedFrame, payload []byte, parse parser) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			// Of its events none is counted, and its references stay unresolved.
+			*p = parsedFrame{seq: p.seq, receivedAt: p.receivedAt, err: fmt.Errorf("parsing panicked: %v", bug)}
+		}
+	}()
+	c.events, p.err = parse(p, c.events, payload, c.dict)
 }

@@ -85,7 +85,7 @@ func (p *Pipeline) session(ctx context.Context, stored uint64) error {
 	for range p.cfg.Workers {
 		wg.Go(func() {
 			for c := range ring.work {
-				c.parse()
+				c.parse(p.cfg.parse)
 			}
 		})
 	}
