@@ -142,6 +142,8 @@ func TestMetricsAreThoseOfTheContract(t *testing.T) {
 		f("journal_torn_tails_total", counter)
 		f("journal_damaged_total", counter)
 		f("journal_failed_segments_total", counter)
+		f("config_last_reload_successful", gauge)
+		f("config_last_reload_success_timestamp_seconds", gauge)
 		f("store_connections", gauge, "state")
 		f("store_connections_max", gauge)
 		for name := range all {
