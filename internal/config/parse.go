@@ -51,6 +51,10 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 	}
 	switch command {
 	case "check-config":
+		if errs := checkFiles(&cfg); len(errs) > 0 {
+			Complain(stderr, errs...)
+			return cfg, "", ExitFailed
+		}
 		fmt.Fprintln(stdout, "OK")
 		return cfg, "", ExitOK
 	case CommandDoctor:

@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"internal/record":     {},
 	"internal/obs":        {},
 	"internal/quarantine": {"internal/alert"},
-	"internal/config":     {"server/compress"},
+	"internal/config":     {"server/compress", "server/auth", "server/webconfig"},
 	"internal/datadir":    {},
 	"internal/health":     {"internal/config"},
 	"internal/systemd":    {},
