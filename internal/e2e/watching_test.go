@@ -136,6 +136,7 @@ func TestMetricsAreThoseOfTheContract(t *testing.T) {
 		f("http_connections", gauge)
 		f("http_connections_max", gauge)
 		f("http_connections_refused_total", counter)
+		f("http_tls_handshakes_failed_total", counter)
 		f("webhook_body_bytes_total", counter)
 		f("journal_bytes", gauge)
 		f("journal_max_bytes", gauge)
