@@ -104,7 +104,7 @@ func readable(err error) error {
 		return errors.New(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", " "))
 	}
 	unknown := regexp.MustCompile(`field (\S+) not found in type \S+`)
-	quoted := regexp.MustCompile("cannot unmarshal !!(\\S+) .*into .*") // it may quote a secret
+	quoted := regexp.MustCompile(`cannot unmarshal !!(\S+) .*into .*`) // it may quote a secret
 	lines := make([]string, len(several.Errors))
 	for i, line := range several.Errors {
 		line = unknown.ReplaceAllString(line, "unknown key $1")
