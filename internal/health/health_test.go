@@ -18,7 +18,7 @@ func TestRun(t *testing.T) {
 		w.WriteHeader(503)
 		w.Write([]byte("not ready: the journal is full\n"))
 	})
-	page.Handle("/login", http.RedirectHandler("/-/ready", 302))
+	page.Handle("/login", http.RedirectHandler("/-/ready", http.StatusFound))
 	page.HandleFunc("/silent", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	plain, secure := httptest.NewServer(page), httptest.NewTLSServer(page)
 	t.Cleanup(plain.Close)
