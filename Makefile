@@ -16,7 +16,7 @@ run: build ## build and start on port 9567, storing below ./data (flags in ARGS=
 build: ## build bin/stormdrain, a static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/stormdrain .
 
-test: ## everything a change has to pass, with what it needs installed (FUZZTIME=60s ROUNDS=25 SOAK=2m)
+test: ## everything a change has to pass, with what it needs installed (FUZZTIME=40s ROUNDS=25 SOAK=2m)
 	@FUZZTIME='$(FUZZTIME)' ROUNDS='$(ROUNDS)' SOAK='$(SOAK)' scripts/test.sh
 
 race: deps ## the unit tests with the race detector

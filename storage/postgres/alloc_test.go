@@ -1,3 +1,5 @@
+//go:build !race
+
 package postgres
 
 import (
@@ -11,9 +13,6 @@ import (
 // TestAllocations holds Write to some allocations a batch, whatever it holds: most
 // are the library's, three statements and the goroutine of a COPY.
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
 	s := newDatabases(t).open(t)
 	s.mustPosition(t)
 	seq := uint64(0)
@@ -69,9 +68,6 @@ func allocBatch(deliveries, alerts, first int) *alert.Batch {
 // TestHeldMemory says how much the store keeps of a million new entries and of a
 // giant batch.
 func TestHeldMemory(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
 	live := func() int64 {
 		var m runtime.MemStats
 		runtime.GC()
