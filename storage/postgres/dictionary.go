@@ -31,6 +31,24 @@ func (u unknown) compare(v unknown) int {
 	return cmp.Or(cmp.Compare(u.kind, v.kind), cmp.Compare(u.high, v.high), cmp.Compare(u.low, v.low))
 }
 
+// twin is an entry that is in the batch twice, as one that spans two segments of
+// the journal has what both define: it gets the number of the other.
+type twin struct{ index, of int32 }
+
+// setTwinsAside leaves each identity once in t.unknown, which is sorted.
+func (t *transaction) setTwinsAside() {
+	t.twins = t.twins[:0]
+	kept := t.unknown[:0]
+	for _, u := range t.unknown {
+		if n := len(kept); n > 0 && kept[n-1].compare(u) == 0 {
+			t.twins = append(t.twins, twin{index: u.index, of: kept[n-1].index})
+			continue
+		}
+		kept = append(kept, u)
+	}
+	t.unknown = kept
+}
+
 // appendID appends the identity as an element or a field.
 func (u unknown) appendID(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, 16)

@@ -35,6 +35,7 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 	defer s.putBack(t)
 	t.unknown = s.numbers.lookup(b.Entries, t.numbers, t.unknown)
 	slices.SortFunc(t.unknown, unknown.compare)
+	t.setTwinsAside()
 	if err := t.fill(ctx); err != nil {
 		rollback(ctx, c)
 		if err = classify(err); errors.Is(err, errNoPartition) {
@@ -97,6 +98,7 @@ type transaction struct {
 	numbers []int64   // of b.Entries, 0 while there is none
 	unknown []unknown // the entries that were not in the cache, sorted
 	missing []unknown // those of them that are not in the tables, or not expected to be
+	twins   []twin
 
 	parts  []part
 	blocks blocks
@@ -123,6 +125,7 @@ const maxSpare = 1 << 15
 func (s *Store) putBack(t *transaction) {
 	t.c, t.b = nil, nil
 	t.numbers, t.unknown, t.missing, t.parts = spare(t.numbers), spare(t.unknown), spare(t.missing), spare(t.parts)
+	t.twins = spare(t.twins)
 	t.blocks.all, t.blocks.keys = spare(t.blocks.all), spare(t.blocks.keys)
 	if cap(t.tuples) > 2*tupleBytes {
 		t.tuples = nil
@@ -144,6 +147,9 @@ func (t *transaction) fill(ctx context.Context) error {
 	}
 	if err := t.insertMissing(ctx, t.missing); err != nil {
 		return err
+	}
+	for _, w := range t.twins {
+		t.numbers[w.index] = t.numbers[w.of]
 	}
 	if len(t.b.Deliveries) > 0 {
 		if err := t.copyParts(ctx); err != nil {

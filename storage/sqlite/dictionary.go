@@ -19,9 +19,20 @@ func (w *writer) entries(ctx context.Context) error {
 	for kind := range w.unknown {
 		w.unknown[kind] = w.unknown[kind][:0]
 	}
+	if w.first == nil || len(w.first) > maxFirst { // a map keeps the room that it had once
+		w.first = map[alert.ID]int32{}
+	}
+	clear(w.first)
+	w.twins = w.twins[:0]
 	for i, e := range w.b.Entries {
 		number, ok := w.known.get(e.ID())
 		if !ok {
+			// A batch that spans two segments of the journal has twice what both define.
+			if of, ok := w.first[e.ID()]; ok {
+				w.twins = append(w.twins, twin{index: int32(i), of: of})
+				continue
+			}
+			w.first[e.ID()] = int32(i)
 			kind := e.Kind()
 			if kind < alert.KindLabelSet || kind > alert.KindEnvelope {
 				return &refusedError{fmt.Errorf("dictionary entry %x: kind %d is unknown", e.ID(), kind)}
@@ -38,8 +49,17 @@ func (w *writer) entries(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, t := range w.twins {
+		w.numbers[t.index] = w.numbers[t.of]
+	}
 	return nil
 }
+
+// maxFirst is how many new entries a batch may have for their map to be kept.
+const maxFirst = 1 << 15
+
+// twin is an entry that is in the batch twice: it gets the number of the other.
+type twin struct{ index, of int32 }
 
 // dictionary is the table of a kind.
 type dictionary struct {

@@ -56,6 +56,8 @@ type writer struct {
 	learned []numbered // what known lacks: the transaction may yet fail
 	numbers []int64    // of b.Entries
 	unknown [alert.KindEnvelope + 1][]int32
+	first   map[alert.ID]int32 // the unknown ones
+	twins   []twin
 	after   int64          // numbers of the kind at hand above this one are new
 	prints  []slot         // of label sets that were added
 	values  []driver.Value // of rows that are not inserted yet

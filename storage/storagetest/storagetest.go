@@ -27,6 +27,7 @@ func Exercise(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"TwoJournals", testTwoJournals},
 		{"WritersOfTheSameEntries", testSameEntries},
 		{"DictionaryIsReused", testDictionary},
+		{"EntriesTwiceInABatch", testTwins},
 		{"TryLeavesNothing", testTry},
 		{"Values", testValues},
 		{"Times", testTimes},
