@@ -131,10 +131,11 @@ func (d *decoder) knownAlert(body []byte, i int) (ev decodedEvent, next int, ok 
 	if next = behind(body, at+fingerprintLen, `}`); next < 0 {
 		return ev, 0, false
 	}
-	if ev.startsAt, ok = knownTime(starts); !ok {
+	var err error
+	if ev.startsAt, err = parseTime(starts); err != nil {
 		return ev, 0, false
 	}
-	if ev.endsAt, ok = knownTime(ends); !ok {
+	if ev.endsAt, err = parseTime(ends); err != nil {
 		return ev, 0, false
 	}
 	if ev.endsAt == zeroTime {
@@ -254,14 +255,3 @@ func timeAt(body []byte, i int, literal string) (value []byte, next int) {
 
 // longestTime is the length of 2006-01-02T15:04:05.999999999-07:00.
 const longestTime = 35
-
-// zeroTimeText is zeroTime as Alertmanager writes it.
-const zeroTimeText = "0001-01-01T00:00:00Z"
-
-func knownTime(s []byte) (alert.Time, bool) {
-	if string(s) == zeroTimeText {
-		return zeroTime, true
-	}
-	t, err := parseTime(s)
-	return t, err == nil
-}

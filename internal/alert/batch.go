@@ -1,8 +1,9 @@
 package alert
 
 // Batch is what the pipeline hands to a store: whole deliveries in the order
-// of their journal, and every dictionary entry that they refer to, each once.
-// The caller owns it; a store reads it until Write returns and keeps nothing.
+// of their journal, and every dictionary entry that they refer to. One that two
+// segments of the journal define may be there twice: a store gives both one
+// number, and need look only at those that it does not know. The caller owns it; a store reads it until Write returns and keeps nothing.
 type Batch struct {
 	Journal ID
 	From    uint64 // the position that the store must have before
