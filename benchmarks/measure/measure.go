@@ -7,9 +7,11 @@ package measure
 import (
 	"context"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"stormdrain/benchmarks/module"
+	"stormdrain/benchmarks/wrk"
 )
 
 // Runner is what all runs of a benchmark have in common.
@@ -45,3 +47,17 @@ func (p *Programs) Build(ctx context.Context, tree *module.Module) error {
 
 // Script is what wrk sends.
 func (r *Runner) Script() string { return filepath.Join(r.Tree.Root, "benchmarks", "wrk", "storm.lua") }
+
+// Describe returns the versions of what takes part, and the settings of the
+// database that bear on speed.
+func (r *Runner) Describe(ctx context.Context) (versions, settings map[string]string, err error) {
+	version, settings, err := r.Postgres.Settings(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := wrk.Version(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return map[string]string{"go": runtime.Version(), "postgres": version, "wrk": client}, settings, nil
+}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"stormdrain/benchmarks/measure"
 	"stormdrain/benchmarks/module"
 	"stormdrain/benchmarks/report"
-	"stormdrain/benchmarks/wrk"
 )
 
 // bench is everything that is made once: programs, a folder and PostgreSQL.
@@ -72,7 +70,8 @@ func (b *bench) measure(ctx context.Context) (*report.Report, error) {
 	if fs := r.Machine.FileSystem; fs == "tmpfs" && !o.quick {
 		return nil, fmt.Errorf("temporary files are on %s, where an fsync costs nothing; set TMPDIR to a folder on the disk", fs)
 	}
-	if err := b.describe(ctx, r); err != nil {
+	var err error
+	if r.Versions, r.Postgres, err = b.runner.Describe(ctx); err != nil {
 		return nil, err
 	}
 	for _, c := range o.cases {
@@ -104,20 +103,6 @@ func (b *bench) diskRound(_ context.Context, r *report.Report, round int) error 
 	}
 	b.say("round %d, fdatasync: p50 %v, p99 %v", round, s.P50, s.P99)
 	r.Disk = append(r.Disk, report.Disk{Round: round, Sync: s})
-	return nil
-}
-
-func (b *bench) describe(ctx context.Context, r *report.Report) error {
-	version, settings, err := b.runner.Postgres.Settings(ctx)
-	if err != nil {
-		return err
-	}
-	client, err := wrk.Version(ctx)
-	if err != nil {
-		return err
-	}
-	r.Postgres = settings
-	r.Versions = map[string]string{"go": runtime.Version(), "postgres": version, "wrk": client}
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"stormdrain/benchmarks/measure"
 	"stormdrain/benchmarks/module"
 	"stormdrain/benchmarks/report"
-	"stormdrain/benchmarks/wrk"
 )
 
 // board is everything that is made once: programs, a folder and databases.
@@ -155,16 +153,10 @@ func (b *board) measure(ctx context.Context) (*report.Knobs, error) {
 }
 
 func (b *board) describe(ctx context.Context, rep *report.Knobs) error {
-	version, settings, err := b.runner.Postgres.Settings(ctx)
-	if err != nil {
+	var err error
+	if rep.Versions, rep.Postgres, err = b.runner.Describe(ctx); err != nil {
 		return err
 	}
-	client, err := wrk.Version(ctx)
-	if err != nil {
-		return err
-	}
-	rep.Postgres = settings
-	rep.Versions = map[string]string{"go": runtime.Version(), "postgres": version, "wrk": client}
 	looked := map[string]bool{"": true}
 	for _, k := range b.knobs {
 		for _, l := range k.loads {
