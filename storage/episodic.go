@@ -22,6 +22,9 @@ type Folder interface {
 	// must come before the next Write. Folding reads the events again if it does not.
 	Pending() float64
 
+	// Folded returns how many events were folded since the store was opened.
+	Folded() uint64
+
 	// ForgetEpisodes removes every episode, source and minute, and the positions of
 	// all journals: the next Folds make them anew, with the same result.
 	ForgetEpisodes(ctx context.Context) error
