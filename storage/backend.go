@@ -18,10 +18,7 @@ type Backend interface {
 	// false when there is none.
 	Span(ctx context.Context) (oldest, newest int64, ok bool, err error)
 
-	// Candidates returns up to limit label sets with a number above after, by
-	// number, ascending. It leaves out those that n excludes where an index
-	// tells, and may return more than n asks for: Search tests each.
-	Candidates(ctx context.Context, n Narrowing, after int64, limit int) ([]Candidate, error)
+	Dictionary
 
 	// DeliveriesBefore returns deliveries newest first, by (ReceivedAt, Number)
 	// descending, through the index on them.
@@ -31,8 +28,18 @@ type Backend interface {
 	// Delivery, Index) descending.
 	EventsBefore(ctx context.Context, w EventWindow, dst []EventRow) ([]EventRow, error)
 
-	// The rest returns what it finds of what is asked for; each key occurs once.
+	// Deliveries returns what it finds of what is asked for; each key occurs once.
 	Deliveries(ctx context.Context, keys []DeliveryKey) (map[DeliveryKey]DeliveryRow, error)
+}
+
+// Dictionary is what events and episodes refer to by numbers.
+type Dictionary interface {
+	// Candidates returns up to limit label sets with a number above after, by
+	// number, ascending. It leaves out those that n excludes where an index
+	// tells, and may return more than n asks for: the search tests each.
+	Candidates(ctx context.Context, n Narrowing, after int64, limit int) ([]Candidate, error)
+
+	// The rest returns what it finds of what is asked for; each number occurs once.
 	LabelSets(ctx context.Context, numbers []int64) (map[int64]*alert.LabelSet, error)
 	Details(ctx context.Context, numbers []int64) (map[int64]*alert.Details, error)
 	Envelopes(ctx context.Context, numbers []int64) (map[int64]*alert.Envelope, error)

@@ -131,7 +131,7 @@ func (e *emitter) byReceiver(ctx context.Context) error {
 // byLabels drops what the matchers refuse, unless the plan has seen to that.
 // Each label set is tested once, as long as the memory of it lasts.
 func (e *emitter) byLabels(ctx context.Context) error {
-	if e.s.tested || len(e.s.q.Matchers) == 0 && e.s.q.Fingerprint == nil {
+	if e.s.tested || e.s.test.all() {
 		return nil
 	}
 	if len(e.verdicts) > e.s.sizes.verdicts {
@@ -148,7 +148,7 @@ func (e *emitter) byLabels(ctx context.Context) error {
 	}
 	for _, n := range e.numbers {
 		if set, ok := e.sets.get(n); ok {
-			e.verdicts[n] = e.s.matches(set)
+			e.verdicts[n] = e.s.test.matches(set)
 		}
 	}
 	e.keep(func(r *EventRow) bool { return e.verdicts[r.LabelSet] })
@@ -175,13 +175,20 @@ func (e *emitter) contents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch loaded += more; {
-	case loaded > e.s.sizes.shelf:
-		e.group = max(1, e.group/8)
-	case loaded < e.s.sizes.shelf/8:
-		e.group = min(e.s.sizes.group, e.group*2)
-	}
+	e.group = e.s.sizes.regroup(e.group, loaded+more)
 	return nil
+}
+
+// regroup returns how large the next group should be when one of this size loaded
+// so many bytes.
+func (z *sizes) regroup(group, loaded int) int {
+	switch {
+	case loaded > z.shelf:
+		return max(1, group/8)
+	case loaded < z.shelf/8:
+		return min(z.group, group*2)
+	}
+	return group
 }
 
 func (e *emitter) whole(r *EventRow) (*alert.Stored, bool) {

@@ -44,6 +44,7 @@ type search struct {
 	b     Backend
 	q     *alert.Query
 	yield func(*alert.Stored) error
+	test  labelTest
 	sizes sizes
 
 	from   int64         // received at or after
@@ -57,7 +58,7 @@ type search struct {
 }
 
 func newSearch(b Backend, q *alert.Query, yield func(*alert.Stored) error, z sizes) *search {
-	s := &search{b: b, q: q, yield: yield, sizes: z, left: q.Limit}
+	s := &search{b: b, q: q, yield: yield, test: labelTest{q.Matchers, q.Fingerprint}, sizes: z, left: q.Limit}
 	s.out = newEmitter(s)
 	return s
 }
@@ -66,7 +67,7 @@ func (s *search) run(ctx context.Context) error {
 	if !s.bound() {
 		return nil
 	}
-	sets, few, err := s.candidates(ctx)
+	sets, few, err := s.test.candidates(ctx, s.b, s.sizes)
 	switch {
 	case err != nil:
 		return err
@@ -95,51 +96,10 @@ func (s *search) bound() bool {
 	return s.from <= s.until.ReceivedAt
 }
 
-// candidates returns the numbers of the label sets that match, ascending. few
-// is false when the query asks for no labels or too many match.
-func (s *search) candidates(ctx context.Context) (sets []int64, few bool, err error) {
-	if len(s.q.Matchers) == 0 && s.q.Fingerprint == nil {
-		return nil, false, nil
-	}
-	n := Narrowing{Fingerprint: s.q.Fingerprint}
-	for _, m := range s.q.Matchers {
-		if m.Op == alert.MatchEqual && m.Value != "" {
-			n.Equal = append(n.Equal, alert.Pair{Name: m.Name, Value: m.Value})
-		}
-	}
-	for after := int64(math.MinInt64); ; {
-		page, err := s.b.Candidates(ctx, n, after, s.sizes.candidates)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, c := range page {
-			if s.matches(c.Set) {
-				sets = append(sets, c.Number)
-			}
-		}
-		if len(sets) > s.sizes.sets {
-			return nil, false, nil
-		}
-		if len(page) < s.sizes.candidates {
-			return sets, true, nil
-		}
-		after = page[len(page)-1].Number
-	}
-}
-
-// matches tests what the query asks of a label set.
-func (s *search) matches(set *alert.LabelSet) bool {
-	if s.q.Fingerprint != nil && set.Fingerprint != *s.q.Fingerprint {
-		return false
-	}
-	return alert.MatchAll(s.q.Matchers, set.Labels)
-}
-
 // page returns how many events to ask for: no more than can be yielded, when
 // no row of the answer will be dropped.
 func (s *search) page() int {
-	all := s.q.Source == nil && s.q.Receiver == nil &&
-		(s.tested || len(s.q.Matchers) == 0 && s.q.Fingerprint == nil)
+	all := s.q.Source == nil && s.q.Receiver == nil && (s.tested || s.test.all())
 	if s.q.Limit > 0 && all {
 		return min(s.sizes.events, s.left)
 	}
