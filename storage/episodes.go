@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"stormdrain/internal/alert"
+	"stormdrain/storage/fold"
 )
 
 // SearchEpisodes answers q from b as EpisodeReader.Episodes promises. What the
@@ -66,7 +67,7 @@ func (s *episodeSearch) run(ctx context.Context) (err error) {
 		w.To, w.Before = newest, nil
 	}
 	if s.q.Open {
-		_, err = s.read(ctx, w, oldest, []Class{ClassOpen})
+		_, err = s.read(ctx, w, oldest, []int{fold.OpenClass})
 		return err
 	}
 	// All but a few of those that begin later have not ended before, either.
@@ -140,7 +141,7 @@ func isAfter(t alert.Time, micros int64) bool {
 // window holds is put together by the store: windows begin wide for classes, for
 // which Earliest is a bound as well, and narrow for label sets; then their width
 // follows from what was found.
-func (s *episodeSearch) read(ctx context.Context, w EpisodeWindow, from int64, classes []Class) (more bool, err error) {
+func (s *episodeSearch) read(ctx context.Context, w EpisodeWindow, from int64, classes []int) (more bool, err error) {
 	const whole = LastTime - FirstTime
 	ordered := classes == nil && !s.tested
 	span := int64(whole)
@@ -173,9 +174,9 @@ func (s *episodeSearch) read(ctx context.Context, w EpisodeWindow, from int64, c
 }
 
 // reaching returns those of the classes that can have what w asks for.
-func (s *episodeSearch) reaching(w EpisodeWindow, classes []Class) (reach []Class) {
+func (s *episodeSearch) reaching(w EpisodeWindow, classes []int) (reach []int) {
 	for _, k := range classes {
-		if w.Ending == nil || k.Earliest(*w.Ending) <= w.To {
+		if w.Ending == nil || Earliest(k, *w.Ending) <= w.To {
 			reach = append(reach, k)
 		}
 	}

@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"deploy":              {},
 	"server":              {"internal/...", "server/..."},
 	"pipeline":            {"internal/..."},
-	"storage":             {"internal/alert"},
+	"storage":             {"storage/fold", "internal/alert"},
 	"storage/storagetest": {"storage", "internal/alert"},
 	"storage/journal":     {"internal/record", "storage/journal/..."},
 	"storage/fold":        {"internal/alert"},
