@@ -221,11 +221,11 @@ func (p *Pending) used() int {
 // is pending can be folded, when a journal is folded and stored up to these
 // positions: folded itself when nothing must. It lets go of what others have folded.
 func (p *Pending) Behind(journal alert.ID, folded, stored uint64) (upTo uint64) {
-	if journal != p.journal {
+	switch {
+	case journal != p.journal || p.to <= folded:
 		return stored
-	}
-	if folded > p.from {
-		p.Begin(journal, max(folded, p.to))
+	case p.from < folded:
+		p.Begin(journal, p.to)
 	}
 	return min(p.from, stored)
 }

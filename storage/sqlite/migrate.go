@@ -13,9 +13,21 @@ var schemaSQL string
 //go:embed views.sql
 var viewsSQL string
 
-// schemaVersion counts the migrations, and is what PRAGMA user_version says
-// once all of them have run. 1 was another layout, of no release.
-const schemaVersion = 2
+//go:embed episodes.sql
+var episodesSQL string
+
+// migrations lead from one version to the next; those up to 2 are one. 1 was
+// another layout, of no release.
+var migrations = []struct {
+	version int64 // what PRAGMA user_version says afterwards
+	text    string
+}{
+	{2, schemaSQL + viewsSQL},
+	{3, episodesSQL},
+}
+
+// schemaVersion is the last one.
+var schemaVersion = migrations[len(migrations)-1].version
 
 // migrate brings the tables up to date, in one transaction: a crash leaves the
 // old ones. Processes that start together take turns.
@@ -35,12 +47,15 @@ func migrate(c *conn) error {
 		if v == 1 {
 			return fmt.Errorf("its tables are of a version from before the first release, which this program does not read: move the file away")
 		}
-		for _, text := range []string{schemaSQL, viewsSQL, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)} {
-			if err := c.script(ctx, text); err != nil {
-				return fmt.Errorf("migrate from version %d: %w", v, err)
+		for _, m := range migrations {
+			if m.version <= v {
+				continue
+			}
+			if err := c.script(ctx, m.text); err != nil {
+				return fmt.Errorf("migrate from version %d to %d: %w", v, m.version, err)
 			}
 		}
-		return nil
+		return c.script(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
@@ -38,8 +39,12 @@ type Store struct {
 
 	indexEvery int64 // weight at which a tail is indexed; tests make it small
 
+	pendingPart atomic.Value  // float64: how much of its limit folder.pending holds
+	folded      atomic.Uint64 // events
+
 	// ---- owned by who holds the writing connection ----
 	writer writer
+	folder folder
 	wal    walGuard
 }
 
@@ -69,6 +74,7 @@ func New(cfg Config) (*Store, error) {
 		indexEvery: defaultIndexEvery,
 
 		writer: writer{known: newNumbers(maxNumbers)},
+		folder: newFolder(),
 		wal:    walGuard{path: path + "-wal", next: walAlarm},
 	}
 	err = s.writing(context.Background(), func(c *conn) error { return migrate(c) })

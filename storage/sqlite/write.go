@@ -31,6 +31,8 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, keep bool) error {
 			return nil
 		}
 		w.known.add(w.learned)
+		s.folder.pending.Add(b, w.numbers)
+		s.pendingPart.Store(s.folder.pending.Filled())
 		s.wal.check(ctx, c)
 		return nil
 	})

@@ -223,7 +223,9 @@ func (f *Folding) Number(stored *alert.Episode) bool {
 func wantedEpisode(q *alert.EpisodeQuery, e *alert.Episode) bool {
 	until := e.Until()
 	endsAfter := func(micros int64) bool { return until.IsNone() || isAfter(until, micros) }
-	return q.From < q.To && e.StartsAt.Micros < q.To && (e.StartsAt.Micros >= q.From || endsAfter(q.From)) &&
+	// One that ends before it begins is on at no moment, and belongs to what holds both.
+	endedBefore := !until.IsNone() && until.Micros < q.From
+	return q.From < q.To && e.StartsAt.Micros < q.To && !endedBefore && (e.StartsAt.Micros >= q.From || endsAfter(q.From)) &&
 		(q.At == nil || !isAfter(e.StartsAt, *q.At) && endsAfter(*q.At)) &&
 		(!q.Open || e.Open()) &&
 		(q.Status == nil || *q.Status == e.Status) &&

@@ -1,0 +1,415 @@
+package storagetest
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"stormdrain/internal/alert"
+	"stormdrain/storage"
+)
+
+// EpisodeStore is a store that keeps episodes.
+type EpisodeStore interface {
+	storage.Store
+	storage.Folder
+	storage.EpisodeReader
+}
+
+// ExerciseEpisodes is Exercise for what a store makes of events.
+func ExerciseEpisodes(t *testing.T, open func(t *testing.T) EpisodeStore) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, func(*testing.T) EpisodeStore)
+	}{
+		{"Flapping", testFlapping},
+		{"FoldedAgain", testFoldedAgain},
+		{"TooMuchToPutAside", testTooMuch},
+		{"EveryEpisodeOfAnAlert", testManyEpisodes},
+		{"NothingToFold", testNothingToFold},
+		{"Labels", testLabels},
+		{"EpisodesYieldsError", testEpisodesYieldError},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
+	}
+}
+
+// foldingSession is a store in the hands of one test, and what it must say.
+type foldingSession struct {
+	*session
+	open  func(*testing.T) EpisodeStore
+	store EpisodeStore
+	model Folding
+	last  map[alert.ID]uint64
+}
+
+func setupFolding(t *testing.T, open func(*testing.T) EpisodeStore) *foldingSession {
+	t.Helper()
+	s := &foldingSession{open: open, last: map[alert.ID]uint64{}}
+	s.session = setup(t, s.opened)
+	return s
+}
+
+// opened opens the store of t and keeps what setup does not know of it.
+func (s *foldingSession) opened(t *testing.T) storage.Store {
+	t.Helper()
+	s.store = s.open(t)
+	return s.store
+}
+
+func (s *foldingSession) reopen() {
+	s.t.Helper()
+	s.session.close()
+	s.session.open(s.opened)
+}
+
+// add writes deliveries of a journal and tells the model.
+func (s *foldingSession) add(journal alert.ID, deliveries ...Delivery) {
+	s.t.Helper()
+	s.write(Batch(journal, s.last[journal], deliveries...))
+	s.last[journal] = deliveries[len(deliveries)-1].Seq
+	for i := range deliveries {
+		s.model.Add(&deliveries[i])
+	}
+}
+
+// fold folds once.
+func (s *foldingSession) fold() (more bool) {
+	s.t.Helper()
+	more, err := s.store.Fold(s.ctx)
+	if err != nil {
+		s.t.Fatalf("Fold: %v", err)
+	}
+	return more
+}
+
+// foldAll folds until there is no more.
+func (s *foldingSession) foldAll() {
+	s.t.Helper()
+	for s.fold() {
+	}
+}
+
+func (s *foldingSession) episodes(q *alert.EpisodeQuery) (got []*alert.Episode) {
+	s.t.Helper()
+	err := s.store.Episodes(s.ctx, q, func(e *alert.Episode) error {
+		got = append(got, e)
+		return nil
+	})
+	if err != nil {
+		s.t.Fatalf("Episodes: %v", err)
+	}
+	return got
+}
+
+// checkAll compares everything, and learns the numbers of the episodes, without which
+// the model does not know the order of those that begin together.
+func (s *foldingSession) checkAll() {
+	s.t.Helper()
+	got := s.episodes(AllEpisodes())
+	numbers := map[int64]bool{}
+	for _, e := range got {
+		if numbers[e.Number] {
+			s.t.Fatalf("two episodes have number %d", e.Number)
+		}
+		numbers[e.Number] = true
+		if !s.model.Number(e) {
+			s.t.Fatalf("episode of %+q from %+v is none of the model's", e.Labels.Labels, e.StartsAt)
+		}
+	}
+	CompareEpisodes(s.t, got, s.model.Episodes(AllEpisodes()))
+	sources, err := s.store.Sources(s.ctx)
+	if want := s.model.Sources(); err != nil || !reflect.DeepEqual(sources, want) {
+		s.t.Fatalf("sources are %+v, %v, want %+v", sources, err, want)
+	}
+	s.checkMinutes(math.MinInt64, math.MaxInt64)
+}
+
+func (s *foldingSession) checkMinutes(from, to int64) {
+	s.t.Helper()
+	var minutes []alert.Minute
+	err := s.store.Minutes(s.ctx, from, to, func(m alert.Minute) error {
+		minutes = append(minutes, m)
+		return nil
+	})
+	if want := s.model.Minutes(from, to); err != nil || !reflect.DeepEqual(minutes, want) {
+		s.t.Fatalf("minutes in [%d, %d) are %+v, %v, want %+v", from, to, minutes, err, want)
+	}
+}
+
+// Random deliveries, folded at random moments and reopened between, are what the
+// plainest folding says; and every form of question gets its answer.
+func testFlapping(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	g, r := NewFlapping(1), rand.New(rand.NewPCG(1, 1))
+	seq := uint64(0)
+	for range 50 {
+		var some []Delivery
+		for range 1 + r.IntN(8) {
+			seq++
+			some = append(some, g.Delivery(seq))
+		}
+		s.add(journalA, some...)
+		switch r.IntN(6) {
+		case 0:
+			s.reopen()
+		case 1, 2:
+			s.fold()
+		case 3:
+			s.foldAll()
+			s.checkAll()
+		}
+	}
+	s.foldAll()
+	s.checkAll()
+	all := s.model.Episodes(AllEpisodes())
+	for range 300 {
+		q := g.Query(all)
+		CompareEpisodes(t, s.episodes(q), bare(q, s.model.Episodes(q)))
+	}
+	minutes := s.model.Minutes(math.MinInt64, math.MaxInt64)
+	for range 10 {
+		s.checkMinutes(pick(r, minutes).At+r.Int64N(3)-1, pick(r, minutes).At+r.Int64N(3)-1)
+	}
+}
+
+// bare is what q leaves of episodes.
+func bare(q *alert.EpisodeQuery, episodes []*alert.Episode) []*alert.Episode {
+	for _, e := range episodes {
+		if q.Bare {
+			e.Details, e.Envelope, e.Receivers = nil, nil, nil
+		}
+	}
+	return episodes
+}
+
+// What is forgotten comes back the same, whether it was pending or not.
+func testFoldedAgain(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	g := NewFlapping(2)
+	for seq := uint64(1); seq <= 60; seq += 3 {
+		s.add(journalA, g.Delivery(seq), g.Delivery(seq+1), g.Delivery(seq+2))
+		if seq%9 == 1 {
+			s.fold()
+		}
+	}
+	before := s.store.Folded()
+	if err := s.store.ForgetEpisodes(s.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.episodes(AllEpisodes()); len(got) > 0 {
+		t.Fatalf("%d episodes are left", len(got))
+	}
+	s.foldAll()
+	s.checkAll()
+	events := uint64(0)
+	for _, m := range s.model.Minutes(math.MinInt64, math.MaxInt64) {
+		events += uint64(m.Firing + m.Resolved)
+	}
+	if folded := s.store.Folded() - before; folded != events {
+		t.Errorf("%d events folded again, want %d", folded, events)
+	}
+	// A second journal, of another source, comes when the first is done with.
+	d := NewFlapping(3).Delivery(1)
+	d.Source = "of another process"
+	s.add(journalB, d)
+	s.reopen()
+	s.foldAll()
+	s.checkAll()
+}
+
+// More than may be put aside is read again, and nothing is missing or twice.
+func testTooMuch(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	const alerts = 33_000
+	s.add(journalA, stormOf(1, alerts))
+	if part := s.store.Pending(); part > 1 {
+		t.Errorf("%g of what may be put aside is", part)
+	}
+	second := stormOf(2, 10)
+	s.add(journalA, second)
+	s.foldAll()
+	if part := s.store.Pending(); part != 0 {
+		t.Errorf("%g of what may be put aside is, after folding all", part)
+	}
+	if folded := s.store.Folded(); folded != alerts+10 {
+		t.Errorf("%d events folded, want %d", folded, alerts+10)
+	}
+	n, again := 0, 0
+	err := s.store.Episodes(s.ctx, &alert.EpisodeQuery{From: math.MinInt64, To: math.MaxInt64, Open: true, Bare: true}, func(e *alert.Episode) error {
+		n++
+		if e.Receipts == 2 {
+			again++
+		}
+		return nil
+	})
+	if err != nil || n != alerts || again != 10 {
+		t.Errorf("%d episodes, %d of them received twice, %v; want %d and 10", n, again, err, alerts)
+	}
+}
+
+// stormOf makes a delivery of so many alerts, the same ones for each seq.
+func stormOf(seq uint64, alerts int) Delivery {
+	d := Delivery{Seq: seq, ReceivedAt: someday + int64(seq), RequestID: "storm"}
+	for i := range alerts {
+		d.Alerts = append(d.Alerts, Alert{
+			Index: int32(i), StartsAt: alert.Time{Micros: someday - int64(i)}, EndsAt: alert.NoTime,
+			Labels: alert.LabelSet{Fingerprint: uint64(i), Labels: []alert.Pair{{Name: "alertname", Value: "Storm"}}},
+		})
+	}
+	return d
+}
+
+// An alert that flaps has many episodes: each is a page's or two's worth, in order.
+func testManyEpisodes(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	labels := Labels("alertname", "Flapping", "severity", "page")
+	for seq := uint64(1); seq <= 12; seq++ {
+		d := Delivery{Seq: seq, ReceivedAt: someday + int64(seq)*60e6, RequestID: "many"}
+		for i := range 100 {
+			begin := alert.Time{Micros: d.ReceivedAt + int64(i)*100}
+			d.Alerts = append(d.Alerts,
+				Alert{Index: int32(2 * i), StartsAt: begin, EndsAt: alert.NoTime, Labels: labels},
+				Alert{Index: int32(2*i + 1), StartsAt: begin, EndsAt: alert.Time{Micros: begin.Micros + int64(i)}, Status: alert.Resolved, Labels: labels})
+		}
+		s.add(journalA, d)
+		s.fold()
+	}
+	s.checkAll()
+	q := AllEpisodes()
+	q.Fingerprint, q.Limit = &labels.Fingerprint, 70
+	seen := 0
+	for {
+		page := s.episodes(q)
+		CompareEpisodes(t, page, s.model.Episodes(q))
+		if len(page) == 0 {
+			break
+		}
+		seen += len(page)
+		q.After = new(page[len(page)-1].Cursor())
+	}
+	if seen != 1200 {
+		t.Errorf("%d episodes in pages, want 1200", seen)
+	}
+}
+
+// Positions that move without events are folded, too, and then there is nothing.
+func testNothingToFold(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	if s.fold() {
+		t.Error("more to fold where nothing is stored")
+	}
+	s.write(&alert.Batch{Journal: journalA, From: 0, To: 7})
+	s.last[journalA] = 7
+	s.reopen()
+	s.foldAll()
+	s.add(journalA, stormOf(9, 1))
+	s.foldAll()
+	s.checkAll()
+	if s.fold() {
+		t.Error("more to fold where all is folded")
+	}
+}
+
+func testLabels(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	d := Delivery{Seq: 1, ReceivedAt: someday}
+	for i, set := range []alert.LabelSet{
+		Labels("\x00", "nul\x00", "alertname", "A", "severity", "critical"),
+		Labels("alertname", "B", "größe", `"1"`, "severity", ""),
+		Labels("alertname", "AB", "sev", "x", "severity", "warning\x1a"),
+	} {
+		d.Alerts = append(d.Alerts, Alert{Index: int32(i), StartsAt: alert.Time{Micros: someday}, EndsAt: alert.NoTime, Labels: set})
+	}
+	s.add(journalA, d)
+	f := func(q alert.LabelQuery, want ...string) {
+		t.Helper()
+		got, err := s.store.Labels(s.ctx, &q)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%+v: %q, %v, want %q", q, got, err, want)
+		}
+	}
+	f(alert.LabelQuery{}, "\x00", "alertname", "größe", "sev", "severity")
+	f(alert.LabelQuery{Prefix: "sev"}, "sev", "severity")
+	f(alert.LabelQuery{Prefix: "sev", Limit: 1}, "sev")
+	f(alert.LabelQuery{Name: "alertname"}, "A", "AB", "B")
+	f(alert.LabelQuery{Name: "alertname", Prefix: "A", Limit: 2}, "A", "AB")
+	f(alert.LabelQuery{Name: "severity"}, "critical", "warning\x1a") // an empty label is none
+	f(alert.LabelQuery{Name: "\x00"}, "nul\x00")
+	f(alert.LabelQuery{Name: "absent"})
+}
+
+func testEpisodesYieldError(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	s.add(journalA, stormOf(1, 3))
+	s.foldAll()
+	stop := errors.New("enough")
+	err := s.store.Episodes(s.ctx, AllEpisodes(), func(*alert.Episode) error { return stop })
+	if err != stop {
+		t.Errorf("Episodes returned %v, want yield's error as it is", err)
+	}
+	err = s.store.Minutes(s.ctx, math.MinInt64, math.MaxInt64, func(alert.Minute) error { return stop })
+	if err != stop {
+		t.Errorf("Minutes returned %v, want yield's error as it is", err)
+	}
+}
+
+// Query makes a question about episodes. Bounds and cursors are taken from those
+// that there are, or are off by one.
+func (f *Flapping) Query(all []*alert.Episode) *alert.EpisodeQuery {
+	q := AllEpisodes()
+	r := f.r
+	maybe := func(oneIn int) bool { return r.IntN(oneIn) == 0 }
+	moment := func() int64 {
+		e := pick(r, all)
+		t := pick(r, []alert.Time{e.StartsAt, e.EndsAt, e.Superseded})
+		if t.IsNone() {
+			t = e.StartsAt
+		}
+		return t.Micros + r.Int64N(3) - 1
+	}
+	if maybe(3) {
+		q.From = moment()
+	}
+	if maybe(3) {
+		q.To = moment()
+	}
+	if maybe(3) {
+		q.At = new(moment())
+	}
+	q.Open, q.Bare = maybe(6), maybe(5)
+	if maybe(4) {
+		q.Status = new(alert.Status(r.IntN(2)))
+	}
+	if maybe(5) {
+		q.Receiver = new(pick(r, receivers))
+	}
+	if maybe(5) {
+		q.Source = new(pick(r, sources[:3]))
+	}
+	if maybe(5) {
+		q.Fingerprint = new(pick(r, all).Labels.Fingerprint)
+	}
+	if maybe(3) {
+		q.Matchers = append(q.Matchers, f.g.matcher())
+	}
+	if maybe(3) {
+		q.Limit = 1 + r.IntN(20)
+	}
+	if maybe(3) {
+		c := pick(r, all).Cursor()
+		c.Number += int64(r.IntN(3)) - 1
+		q.After = &c
+	}
+	return q
+}
