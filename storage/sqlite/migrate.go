@@ -13,9 +13,21 @@ var schemaSQL string
 //go:embed views.sql
 var viewsSQL string
 
-// schemaVersion counts the migrations, and is what PRAGMA user_version says
-// once all of them have run. 1 was another layout, of no release.
-const schemaVersion = 2
+//go:embed recorded.sql
+var recordedSQL string
+
+// steps lead from an empty file to the tables of this program: each to a version,
+// which PRAGMA user_version says afterwards. One that was released is never changed.
+// 1 was another layout, of no release.
+var steps = [...]struct {
+	version int64
+	sql     []string
+}{
+	{2, []string{schemaSQL, viewsSQL}},
+	{4, []string{recordedSQL}},
+}
+
+const schemaVersion = 4
 
 // migrate brings the tables up to date, in one transaction: a crash leaves the
 // old ones. Processes that start together take turns.
@@ -35,12 +47,17 @@ func migrate(c *conn) error {
 		if v == 1 {
 			return fmt.Errorf("its tables are of a version from before the first release, which this program does not read: move the file away")
 		}
-		for _, text := range []string{schemaSQL, viewsSQL, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)} {
-			if err := c.script(ctx, text); err != nil {
-				return fmt.Errorf("migrate from version %d: %w", v, err)
+		for _, step := range steps {
+			if step.version <= v {
+				continue
+			}
+			for _, text := range step.sql {
+				if err := c.script(ctx, text); err != nil {
+					return fmt.Errorf("migrate from version %d to %d: %w", v, step.version, err)
+				}
 			}
 		}
-		return nil
+		return c.script(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 	})
 }
 
