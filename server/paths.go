@@ -45,8 +45,6 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		readPaths[page.path] = true
 	}
 	recorder := s.ingestChain("recorder", s.takeRecorded, 200, 400, 413, 415, 503)
-	r.POST(pathRecorder, recorder)
-	r.POST(pathRecorder+"/", recorder)
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
 	}
@@ -60,6 +58,11 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		// /webhook/{source}, and a parameter costs three allocations.
 		if ctx.IsPost() && isWebhook(ctx.URI().PathOriginal()) {
 			webhook(ctx)
+			return
+		}
+		// Nor this, for the slash at its end.
+		if ctx.IsPost() && isRecorder(ctx.URI().PathOriginal()) {
+			recorder(ctx)
 			return
 		}
 		r.Handler(ctx)
