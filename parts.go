@@ -102,6 +102,9 @@ func newObserver(m *obs.Metrics, store string) *observer {
 	for _, reason := range []string{"type", "time", "status", "store", "damaged"} {
 		m.AlertsQuarantined.WithLabelValues(reason)
 	}
+	for _, reason := range []string{"kind", "type", "time", "store", "damaged"} {
+		m.RecorderEventsQuarantined.WithLabelValues(reason)
+	}
 	for _, reason := range []string{"syntax", "shape", "encoding"} {
 		m.BodiesQuarantined.WithLabelValues(reason)
 	}
@@ -121,6 +124,12 @@ func (o *observer) AlertsQuarantined(reason string, n int) {
 
 func (o *observer) BodyQuarantined(reason string) {
 	o.m.BodiesQuarantined.WithLabelValues(reason).Inc()
+}
+
+func (o *observer) RecorderEvents(n int) { o.m.RecorderEvents.Add(float64(n)) }
+
+func (o *observer) RecorderEventsQuarantined(reason string, n int) {
+	o.m.RecorderEventsQuarantined.WithLabelValues(reason).Add(float64(n))
 }
 
 func (o *observer) Flushed(d time.Duration, rows int) {

@@ -190,6 +190,7 @@ type counts struct {
 	mu                                      sync.Mutex
 	received, stored, replayed, quarantined int
 	flushes                                 int
+	recorded, recordedQuarantined           int
 }
 
 func (c *counts) add(n *int, by int) { c.mu.Lock(); *n += by; c.mu.Unlock() }
@@ -200,8 +201,12 @@ func (c *counts) storedSoFar() int { c.mu.Lock(); defer c.mu.Unlock(); return c.
 func (c *counts) AlertsReceived(n int)              { c.add(&c.received, n) }
 func (c *counts) AlertsQuarantined(_ string, n int) { c.add(&c.quarantined, n) }
 func (c *counts) BodyQuarantined(string)            {}
-func (c *counts) Flushed(time.Duration, int)        { c.add(&c.flushes, 1) }
-func (c *counts) StoreUp(bool)                      {}
+func (c *counts) RecorderEvents(n int)              { c.add(&c.recorded, n) }
+func (c *counts) RecorderEventsQuarantined(_ string, n int) {
+	c.add(&c.recordedQuarantined, n)
+}
+func (c *counts) Flushed(time.Duration, int) { c.add(&c.flushes, 1) }
+func (c *counts) StoreUp(bool)               {}
 func (c *counts) AlertsStored(stored, replayed int) {
 	c.add(&c.stored, stored)
 	c.add(&c.replayed, replayed)

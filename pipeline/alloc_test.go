@@ -28,3 +28,25 @@ func TestDecodeAllocations(t *testing.T) {
 		}
 	}
 }
+
+// An event of a recorder costs no allocation on its way into a frame either.
+func TestRecordedAllocations(t *testing.T) {
+	for _, file := range []string{"0009-batch.json", "0023-single.json", "0025-single.json"} {
+		body, err := os.ReadFile("../internal/e2e/testdata/payloads/recorder/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d recordedDecoder
+		var frame []byte
+		decode := func() {
+			if err := d.decode(body); err != nil {
+				t.Fatal(err)
+			}
+			frame = appendRecordedFrame(frame[:0], 1, &d, "", "request")
+		}
+		decode()
+		if n := testing.AllocsPerRun(50, decode); n > 0 {
+			t.Errorf("%s: %v allocations, want none", file, n)
+		}
+	}
+}

@@ -28,14 +28,22 @@ type batch struct {
 	alert.Batch
 	rejected []rejectedDelivery
 	losses   []string
-	counts   []deliveryCount // of every frame, also of those that leave nothing to store
-	cost     int64           // of the ring's budget
+	counts   []deliveryCount  // of every frame, also of those that leave nothing to store
+	origins  []recordedOrigin // of Recorded, one for each
+	cost     int64            // of the ring's budget
 }
 
 // deliveryCount is how many alerts the sender counted in a delivery.
 type deliveryCount struct {
 	seq    uint64
 	alerts int
+}
+
+// recordedOrigin says where a recorded event came from, should the store refuse it.
+type recordedOrigin struct {
+	seq       uint64
+	requestID string
+	index     int32
 }
 
 // rejectedDelivery is what one delivery leaves to the quarantine.
@@ -48,12 +56,14 @@ func (b *batch) reset(journal alert.ID, from uint64) {
 	clear(b.Entries)
 	clear(b.Deliveries)
 	clear(b.Events)
+	clear(b.Recorded)
+	clear(b.origins)
 	*b = batch{
 		Batch: alert.Batch{
 			Journal: journal, From: from, To: from,
-			Entries: b.Entries[:0], Deliveries: b.Deliveries[:0], Events: b.Events[:0],
+			Entries: b.Entries[:0], Deliveries: b.Deliveries[:0], Events: b.Events[:0], Recorded: b.Recorded[:0],
 		},
-		counts: b.counts[:0],
+		counts: b.counts[:0], origins: b.origins[:0],
 	}
 }
 
@@ -89,7 +99,7 @@ func (b *batcher) take(ctx context.Context, c *chunk) error {
 	idle := b.current.To == b.current.From
 	b.add(c)
 	b.ring.free <- c
-	if len(b.current.Events) >= b.batchRows || b.current.cost >= b.ring.budget.max/2 ||
+	if len(b.current.Events)+len(b.current.Recorded) >= b.batchRows || b.current.cost >= b.ring.budget.max/2 ||
 		b.flushInterval == 0 && len(b.ring.order) == 0 {
 		return b.hand(ctx)
 	}
@@ -132,7 +142,11 @@ func (b *batcher) add(c *chunk) {
 
 func (b *batcher) addDelivery(f *parsedFrame, events []parsedEvent) {
 	cur := b.current
-	cur.counts = append(cur.counts, deliveryCount{f.seq, len(events) + len(f.rejected)})
+	alerts := len(events) + len(f.rejected)
+	if f.recorder {
+		alerts = 0
+	}
+	cur.counts = append(cur.counts, deliveryCount{f.seq, alerts})
 	if f.err != nil {
 		lost := *f
 		cur.rejected = append(cur.rejected, rejectedDelivery{&lost, damagedAlerts(&lost, events)})
@@ -141,6 +155,10 @@ func (b *batcher) addDelivery(f *parsedFrame, events []parsedEvent) {
 	if len(f.rejected) > 0 {
 		kept := *f
 		cur.rejected = append(cur.rejected, rejectedDelivery{&kept, f.rejected})
+	}
+	if f.recorder {
+		b.addRecorded(f)
+		return
 	}
 	n := int32(len(cur.Deliveries))
 	cur.Deliveries = append(cur.Deliveries, alert.Delivery{
@@ -154,6 +172,17 @@ func (b *batcher) addDelivery(f *parsedFrame, events []parsedEvent) {
 			Labels: b.indexOf(ev.labels), Details: b.indexOf(ev.details),
 			StartsAt: ev.startsAt, EndsAt: ev.endsAt,
 		})
+	}
+}
+
+// addRecorded appends what a recorder sent; there is no delivery for it.
+func (b *batcher) addRecorded(f *parsedFrame) {
+	cur := b.current
+	for i := range f.recorded {
+		r := f.recorded[i].Recorded
+		r.ReceivedAt, r.Source = f.receivedAt, f.source
+		cur.Recorded = append(cur.Recorded, r)
+		cur.origins = append(cur.origins, recordedOrigin{f.seq, f.requestID, f.recorded[i].index})
 	}
 }
 

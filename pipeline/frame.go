@@ -26,6 +26,8 @@ import (
 //	    endsAt    varint, microseconds behind startsAt; nanoseconds if flagged; only if flagged
 //	rejected      count, and for each: index, reason, detail and raw as strings
 //
+// Events of a recorder come in frames of their own, of version 2: see recordedVersion.
+//
 // An entry record is: kind (1 byte), identity (16 bytes), canonical encoding.
 const frameVersion = 1
 
@@ -49,14 +51,17 @@ func appendFrame(dst []byte, receivedAt int64, d *decoded, source, requestID str
 		dst = appendEvent(dst, ev, last, receivedAt)
 		last = ev.index
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(d.rejected)))
-	for i := range d.rejected {
-		r := &d.rejected[i]
+	return appendRejected(dst, d.rejected)
+}
+
+func appendRejected(dst []byte, rejected []rejectedAlert) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(rejected)))
+	for i := range rejected {
+		r := &rejected[i]
 		dst = binary.AppendUvarint(dst, uint64(r.index))
 		dst = appendString(dst, r.reason)
 		dst = appendString(dst, r.detail)
-		dst = binary.AppendUvarint(dst, uint64(len(r.raw)))
-		dst = append(dst, r.raw...)
+		dst = appendBytes(dst, r.raw)
 	}
 	return dst
 }
@@ -113,7 +118,9 @@ type parsedFrame struct {
 	requestID  string
 	lent       [2][]byte // source and requestID in the payload
 	rejected   []rejectedAlert
-	events     int // how many of the chunk's events are this frame's
+	events     int  // how many of the chunk's events are this frame's
+	recorder   bool // it came from an event recorder, and is of no alerts
+	recorded   []parsedRecorded
 	err        error
 	raw        []byte // a copy of the payload, when it could not be read
 }
@@ -129,8 +136,13 @@ type parsedEvent struct {
 // resolves its references in dict. After an error nothing is appended.
 func parseFrame(f *parsedFrame, events []parsedEvent, payload []byte, dict []*storedEntry) ([]parsedEvent, error) {
 	r := frameReader{b: payload, dict: dict}
-	if v := r.byte(); v != frameVersion {
-		return events, fmt.Errorf("frame of version %d, this program knows %d", v, frameVersion)
+	switch v := r.byte(); v {
+	case frameVersion:
+	case recordedVersion:
+		f.recorder = true
+		return events, parseRecorded(f, &r)
+	default:
+		return events, fmt.Errorf("frame of version %d, this program knows %d and %d", v, frameVersion, recordedVersion)
 	}
 	before := len(events)
 	f.envelope = r.entry(alert.KindEnvelope)
@@ -142,14 +154,8 @@ func parseFrame(f *parsedFrame, events []parsedEvent, payload []byte, dict []*st
 		last = ev.index
 		events = append(events, ev)
 	}
-	for n := r.uvarint(); n > 0 && r.err == nil; n-- {
-		f.rejected = append(f.rejected, rejectedAlert{
-			index: int32(r.uvarint()), reason: r.string(), detail: r.string(), raw: []byte(r.string())})
-	}
-	if r.err == nil && len(r.b) > 0 {
-		r.err = fmt.Errorf("%d bytes behind the end of a frame", len(r.b))
-	}
-	if r.err != nil {
+	f.rejected = r.rejected(f.rejected)
+	if r.end(); r.err != nil {
 		return events[:before], r.err
 	}
 	f.events = len(events) - before
@@ -204,6 +210,22 @@ func (r *frameReader) event(last int32, receivedAt int64) parsedEvent {
 		}
 	}
 	return ev
+}
+
+// rejected appends the elements that were rejected.
+func (r *frameReader) rejected(dst []rejectedAlert) []rejectedAlert {
+	for n := r.uvarint(); n > 0 && r.err == nil; n-- {
+		dst = append(dst, rejectedAlert{
+			index: int32(r.uvarint()), reason: r.string(), detail: r.string(), raw: []byte(r.string())})
+	}
+	return dst
+}
+
+// end makes anything that is left a mistake.
+func (r *frameReader) end() {
+	if r.err == nil && len(r.b) > 0 {
+		r.err = fmt.Errorf("%d bytes behind the end of a frame", len(r.b))
+	}
 }
 
 func (r *frameReader) entry(kind alert.EntryKind) *storedEntry {

@@ -104,10 +104,14 @@ func (d *decoder) held() int {
 // are durable, or stored, or at least accepted. *alert.RefusedError means never;
 // any other error means not now. The body is lent until Ingest returns.
 //
-// It returns the number of elements of the array that was sent.
+// It returns the number of elements of the array that was sent: alerts, or events of
+// a recorder.
 func (p *Pipeline) Ingest(r alert.Request) (int, error) {
 	if p.cfg.Ack == AckCommit && !p.storeUp.Load() {
 		return 0, ErrStoreDown
+	}
+	if r.Kind == alert.Recorder {
+		return p.ingestRecorded(r)
 	}
 	in := p.getIngestion()
 	known, hash := p.bodies.find(r.Kind, r.Body)
@@ -124,12 +128,20 @@ func (p *Pipeline) Ingest(r alert.Request) (int, error) {
 	}
 	in.source, in.requestID = r.Source, r.RequestID
 	n := in.result.elements
+	if err := p.append(in, r.Deadline); err != nil {
+		return 0, err
+	}
+	p.observer.AlertsReceived(n)
+	return n, nil
+}
 
-	deadline := r.Deadline
+// append puts a frame into the journal and waits for what cfg.Ack promises. It
+// takes e.
+func (p *Pipeline) append(e record.Encoder, deadline time.Time) error {
 	if deadline.IsZero() {
 		deadline = time.Now().Add(p.cfg.RequestTimeout)
 	}
-	seq, err := p.journal.Append(in, p.cfg.Ack != AckMemory, time.Until(deadline))
+	seq, err := p.journal.Append(e, p.cfg.Ack != AckMemory, time.Until(deadline))
 	if err == nil && p.cfg.Ack == AckCommit {
 		err = p.stored.wait(seq, time.Until(deadline))
 	}
@@ -137,13 +149,12 @@ func (p *Pipeline) Ingest(r alert.Request) (int, error) {
 		if seq != 0 {
 			p.unanswered.add(seq)
 		}
-		return 0, err
+		return err
 	}
 	if p.cfg.Ack == AckMemory {
 		p.noteAccepted(seq)
 	}
-	p.observer.AlertsReceived(n)
-	return n, nil
+	return nil
 }
 
 // noteAccepted remembers the highest position that Close has to wait for.

@@ -44,26 +44,35 @@ func (p *Pipeline) isolate(ctx context.Context, b *batch) error {
 		return err
 	}
 	kept := slices.DeleteFunc(rows, func(r row) bool { return refused[r] != nil })
-	b.Batch = subset(&b.Batch, kept)
+	origins := make([]recordedOrigin, 0, len(b.origins))
+	for _, r := range kept {
+		if r.recorded >= 0 {
+			origins = append(origins, b.origins[r.recorded])
+		}
+	}
+	b.Batch, b.origins = subset(&b.Batch, kept), origins
 	return nil
 }
 
-// row is the smallest thing that can be refused: an event, or a delivery that
-// has no events (event is -1 then).
-type row struct{ delivery, event int32 }
+// row is the smallest thing that can be refused: an event, a delivery that has no
+// events, or a recorded event. What it is not of is -1.
+type row struct{ delivery, event, recorded int32 }
 
 func rowsOf(b *alert.Batch) []row {
-	rows := make([]row, 0, len(b.Events))
+	rows := make([]row, 0, len(b.Events)+len(b.Recorded))
 	next := 0
 	for d := range b.Deliveries {
 		first := next
 		for next < len(b.Events) && int(b.Events[next].Delivery) == d {
-			rows = append(rows, row{int32(d), int32(next)})
+			rows = append(rows, row{int32(d), int32(next), -1})
 			next++
 		}
 		if next == first {
-			rows = append(rows, row{int32(d), -1})
+			rows = append(rows, row{int32(d), -1, -1})
 		}
+	}
+	for i := range b.Recorded {
+		rows = append(rows, row{-1, -1, int32(i)})
 	}
 	return rows
 }
@@ -84,6 +93,10 @@ func subset(b *alert.Batch, rows []row) alert.Batch {
 	}
 	last := int32(-1)
 	for _, r := range rows {
+		if r.recorded >= 0 {
+			sub.Recorded = append(sub.Recorded, b.Recorded[r.recorded])
+			continue
+		}
 		if r.delivery != last {
 			d := b.Deliveries[r.delivery]
 			d.Envelope = entry(d.Envelope)

@@ -65,6 +65,8 @@ type Observer interface {
 	AlertsStored(stored, replayed int)
 	AlertsQuarantined(reason string, n int)
 	BodyQuarantined(reason string)
+	RecorderEvents(n int) // acknowledged; none of them is an alert
+	RecorderEventsQuarantined(reason string, n int)
 	Flushed(d time.Duration, rows int)
 	StoreUp(up bool)
 }
@@ -131,6 +133,7 @@ type Pipeline struct {
 	table      *internTable
 	bodies     *bodyCache
 	ingestions sync.Pool
+	recordings sync.Pool
 
 	stored         watermark
 	accepted       atomic.Uint64 // the last position given out without waiting for the disk
@@ -170,6 +173,7 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 	p.ingestions.New = func() any {
 		return &ingestion{pipeline: p, decoder: decoder{table: p.table, maxAlerts: p.cfg.MaxAlerts}}
 	}
+	p.recordings.New = func() any { return &recording{pipeline: p} }
 	p.stored.changed = make(chan struct{})
 	p.storeNeverSeen.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())

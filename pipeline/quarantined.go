@@ -17,7 +17,7 @@ func (p *Pipeline) quarantineRejected(b *batch) error {
 		r := &b.rejected[i]
 		d := quarantine.Delivery{
 			Journal: b.Journal, Position: r.frame.seq, ReceivedAt: r.frame.receivedAt,
-			Source: r.frame.source, RequestID: r.frame.requestID,
+			Source: r.frame.source, RequestID: r.frame.requestID, Recorder: r.frame.recorder,
 		}
 		rejected := make([]quarantine.Rejected, len(r.alerts))
 		for j, a := range r.alerts {
@@ -38,28 +38,35 @@ func (p *Pipeline) quarantineRefused(b *batch, refused map[row]error) error {
 		if cause == nil {
 			continue
 		}
-		d := &b.Deliveries[r.delivery]
 		a := rejectedAlert{index: -1, reason: "store", detail: cause.Error(), raw: []byte("null")}
+		if r.recorded >= 0 {
+			event, from := &b.Recorded[r.recorded], b.origins[r.recorded]
+			a.index, a.raw = from.index, event.Body
+			r := b.rejectedOf(parsedFrame{
+				seq: from.seq, receivedAt: event.ReceivedAt, source: event.Source, requestID: from.requestID, recorder: true})
+			r.alerts = append(r.alerts, a)
+			continue
+		}
 		if r.event >= 0 {
 			ev := &b.Events[r.event]
 			a.index = ev.Index
 			a.raw = describeAlert(b.Entries[ev.Labels], b.Entries[ev.Details], ev.Status, ev.StartsAt, ev.EndsAt)
 		}
-		r := b.rejectedOf(d)
+		d := &b.Deliveries[r.delivery]
+		r := b.rejectedOf(parsedFrame{seq: d.Seq, receivedAt: d.ReceivedAt, source: d.Source, requestID: d.RequestID})
 		r.alerts = append(r.alerts, a)
 	}
 	return p.quarantineRejected(b)
 }
 
 // rejectedOf returns what the delivery leaves to the quarantine so far.
-func (b *batch) rejectedOf(d *alert.Delivery) *rejectedDelivery {
+func (b *batch) rejectedOf(f parsedFrame) *rejectedDelivery {
 	for i := range b.rejected {
-		if b.rejected[i].frame.seq == d.Seq {
+		if b.rejected[i].frame.seq == f.seq {
 			return &b.rejected[i]
 		}
 	}
-	b.rejected = append(b.rejected, rejectedDelivery{frame: &parsedFrame{
-		seq: d.Seq, receivedAt: d.ReceivedAt, source: d.Source, requestID: d.RequestID}})
+	b.rejected = append(b.rejected, rejectedDelivery{frame: &f})
 	return &b.rejected[len(b.rejected)-1]
 }
 

@@ -290,7 +290,7 @@ func (c *chunk) parseOne(p *parsedFrame, payload []byte, parse parser) {
 	defer func() {
 		if bug := recover(); bug != nil {
 			// Of its events none is counted, and its references stay unresolved.
-			*p = parsedFrame{seq: p.seq, receivedAt: p.receivedAt, err: fmt.Errorf("parsing panicked: %v", bug)}
+			*p = parsedFrame{seq: p.seq, receivedAt: p.receivedAt, recorder: p.recorder, err: fmt.Errorf("parsing panicked: %v", bug)}
 		}
 	}()
 	c.events, p.err = parse(p, c.events, payload, c.dict)

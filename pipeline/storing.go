@@ -190,14 +190,18 @@ func (p *Pipeline) noteStored(b *batch) {
 	p.unanswered.forget(b.To)
 	for i := range b.rejected {
 		r := &b.rejected[i]
+		count, what := p.observer.AlertsQuarantined, "alerts"
+		if r.frame.recorder {
+			count, what = p.observer.RecorderEventsQuarantined, "events of a recorder"
+		}
 		for j := range r.alerts {
-			p.observer.AlertsQuarantined(r.alerts[j].reason, 1)
+			count(r.alerts[j].reason, 1)
 		}
 		if len(r.alerts) == 0 {
 			continue
 		}
-		p.often.Warn().Int("alerts", len(r.alerts)).Uint64("position", r.frame.seq).Str("source", r.frame.source).
-			Str("request_id", r.frame.requestID).Msg("alerts are in quarantine, their neighbours are stored: " + r.alerts[0].detail)
+		p.often.Warn().Int("elements", len(r.alerts)).Uint64("position", r.frame.seq).Str("source", r.frame.source).
+			Str("request_id", r.frame.requestID).Msg(what + " are in quarantine, their neighbours are stored: " + r.alerts[0].detail)
 	}
 	p.observer.AlertsStored(len(b.Events), replayed)
 	p.stored.advance(b.To)

@@ -13,8 +13,7 @@ import (
 	"stormdrain/server/compress"
 )
 
-// takeWebhook is POST /webhook. Alertmanager tries again after a 5xx and after
-// nothing else, so whatever may pass is a 503.
+// takeWebhook is POST /webhook and /webhook/{source}.
 func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 	if s.tooLate(ctx) {
 		return
@@ -28,8 +27,22 @@ func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	names := string(both)
-	r := alert.Request{Kind: alert.Webhook, RequestID: names[:len(id)], Source: names[len(id):]}
+	s.take(ctx, alert.Request{Kind: alert.Webhook, RequestID: names[:len(id)], Source: names[len(id):]})
+}
 
+// takeRecorded is POST /api/v1/recorder, of Alertmanager's event recorder. It tries
+// three times in a second and a half, and its queue is short: whatever it sends
+// should be taken, fast.
+func (s *Server) takeRecorded(ctx *fasthttp.RequestCtx) {
+	if s.tooLate(ctx) {
+		return
+	}
+	s.take(ctx, alert.Request{Kind: alert.Recorder, RequestID: string(requestID(ctx))})
+}
+
+// take reads the body and hands it to the Ingester. Alertmanager tries again after
+// a 5xx and after nothing else, so whatever may pass is a 503.
+func (s *Server) take(ctx *fasthttp.RequestCtx, r alert.Request) {
 	// Its room is held until the answer is ready, which makes the budget the
 	// bound on concurrent work.
 	b := s.bodies.get()
@@ -39,7 +52,9 @@ func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 	if !ok || !s.receive(ctx, b, until) {
 		return
 	}
-	s.Metrics.WebhookBodyBytes.Add(float64(len(b.bytes)))
+	if r.Kind != alert.Recorder {
+		s.Metrics.WebhookBodyBytes.Add(float64(len(b.bytes)))
+	}
 	if encoding != compress.Identity && !s.decode(ctx, b, encoding, &r, until) {
 		return
 	}
@@ -50,13 +65,16 @@ func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	s.taking.succeeded(s.Log)
-	taken(ctx, n)
+	taken(ctx, r.Kind, n)
 }
 
-func taken(ctx *fasthttp.RequestCtx, alerts int) {
+func taken(ctx *fasthttp.RequestCtx, kind alert.Kind, n int) {
 	var text [64]byte
 	b := append(text[:0], `{"status":"success","alerts":`...)
-	b = strconv.AppendInt(b, int64(alerts), 10)
+	if kind == alert.Recorder {
+		b = append(text[:0], `{"status":"success","events":`...)
+	}
+	b = strconv.AppendInt(b, int64(n), 10)
 	b = append(b, '}')
 	ctx.Response.Header.SetContentType(typeJSON)
 	ctx.Response.SetBody(b)

@@ -9,7 +9,10 @@ import (
 	"github.com/valyala/fasthttp/pprofhandler"
 )
 
-const pathWebhook = "/webhook"
+const (
+	pathWebhook  = "/webhook"
+	pathRecorder = "/api/v1/recorder"
+)
 
 // routes builds the way from a path to its handler. All that the router would do
 // by itself is off: after a redirect Alertmanager sends a GET without a body and
@@ -34,12 +37,14 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		{"/-/ready", "ready", s.ready},
 		{"/metrics", "metrics", s.metricsHandler()},
 		{"/api/v1/events", "events", s.compressed(s.readEvents)},
+		{"/api/v1/timeline", "timeline", s.compressed(s.readTimeline)},
 	} {
 		h := s.chain(page.name, page.handler)
 		r.GET(page.path, h)
 		r.HEAD(page.path, h)
 		readPaths[page.path] = true
 	}
+	recorder := s.ingestChain("recorder", s.takeRecorded, 200, 400, 413, 415, 503)
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
 	}
@@ -55,8 +60,17 @@ func (s *Server) routes() fasthttp.RequestHandler {
 			webhook(ctx)
 			return
 		}
+		// Nor this, for the slash at its end.
+		if ctx.IsPost() && isRecorder(ctx.URI().PathOriginal()) {
+			recorder(ctx)
+			return
+		}
 		r.Handler(ctx)
 	}
+}
+
+func isRecorder(path []byte) bool {
+	return string(path) == pathRecorder || string(path) == pathRecorder+"/"
 }
 
 func isWebhook(path []byte) bool {
@@ -66,10 +80,10 @@ func isWebhook(path []byte) bool {
 
 // noPage tells a sender of alerts that missed the webhook from a browser that
 // asks for an icon: the first loses alerts and must be seen in the metrics. A GET
-// of the webhook is a sender, too, behind a proxy that redirects.
+// of the webhook or the recorder is a sender, too, behind a proxy that redirects.
 func noPage(misdirected, other fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		if ctx.IsPost() || ctx.IsPut() || isWebhook(ctx.URI().PathOriginal()) {
+		if ctx.IsPost() || ctx.IsPut() || isWebhook(ctx.URI().PathOriginal()) || isRecorder(ctx.URI().PathOriginal()) {
 			misdirected(ctx)
 			return
 		}
@@ -85,6 +99,9 @@ func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
 		case isWebhook(path):
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "alerts come in with POST to /webhook or /webhook/{source}")
+		case isRecorder(path):
+			ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
+			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "an event recorder's events come in with POST to "+pathRecorder+"; /api/v1/timeline reads them")
 		case readPaths[string(path)]:
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")

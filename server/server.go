@@ -22,7 +22,8 @@ import (
 
 // Ingester takes bodies in.
 type Ingester interface {
-	// Ingest returns how many alerts the body held, once they are durable.
+	// Ingest returns how many alerts, or events of a recorder, the body held, once
+	// they are durable.
 	// *alert.RefusedError means that it can never be stored, and that it is in
 	// quarantine; any other error that the sender should try again. The body is
 	// lent until Ingest returns.
@@ -52,6 +53,7 @@ type Quarantine interface {
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
+	Timeline   Timeline
 	Readiness  Readiness
 	Quarantine Quarantine
 	Reloader   Reloader

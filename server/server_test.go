@@ -24,6 +24,7 @@ import (
 type fake struct {
 	ingest func(alert.Request) (int, error)
 	events func(context.Context, *alert.Query, func(*alert.Stored) error) error
+	told   func(context.Context, *alert.RecordedQuery, func(*alert.StoredRecorded) error) error
 	ready  func() error
 
 	mu         sync.Mutex
@@ -47,6 +48,13 @@ func (f *fake) Events(ctx context.Context, q *alert.Query, yield func(*alert.Sto
 		return nil
 	}
 	return f.events(ctx, q, yield)
+}
+
+func (f *fake) Recorded(ctx context.Context, q *alert.RecordedQuery, yield func(*alert.StoredRecorded) error) error {
+	if f.told == nil {
+		return nil
+	}
+	return f.told(ctx, q, yield)
 }
 
 func (f *fake) Ready() error {
@@ -87,7 +95,7 @@ func testConfig() Config {
 func start(t testing.TB, cfg Config, f *fake) *Server {
 	t.Helper()
 	return startWith(t, cfg, Parts{
-		Ingester: f, Reader: f, Readiness: f, Quarantine: f,
+		Ingester: f, Reader: f, Timeline: f, Readiness: f, Quarantine: f,
 		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard),
 	})
 }

@@ -120,6 +120,8 @@ func TestMetricsAreThoseOfTheContract(t *testing.T) {
 		f("alerts_stored_total", counter)
 		f("alerts_quarantined_total", counter, "reason")
 		f("bodies_quarantined_total", counter, "reason")
+		f("recorder_events_total", counter)
+		f("recorder_events_quarantined_total", counter, "reason")
 		f("journal_fsync_duration_seconds", histogram)
 		f("journal_backlog_bytes", gauge)
 		f("journal_backlog_deliveries", gauge)

@@ -29,6 +29,9 @@ type Metrics struct {
 	AlertsQuarantined *prometheus.CounterVec // label reason
 	BodiesQuarantined *prometheus.CounterVec // label reason
 
+	RecorderEvents            prometheus.Counter     // acknowledged by this process
+	RecorderEventsQuarantined *prometheus.CounterVec // label reason
+
 	JournalFsync           prometheus.Histogram // seconds
 	JournalTornTails       prometheus.Counter
 	JournalDamaged         prometheus.Counter // damaged places
@@ -82,6 +85,9 @@ func (m *Metrics) alerts() {
 	m.AlertsStored = m.counter("alerts_stored_total", "Alerts that are committed in the store.")
 	m.AlertsQuarantined = m.counterVec("alerts_quarantined_total", "Alerts that could not be stored and were put into quarantine.", "reason")
 	m.BodiesQuarantined = m.counterVec("bodies_quarantined_total", "Bodies that were refused and kept in quarantine.", "reason")
+	m.RecorderEvents = m.counter("recorder_events_total", "Events of Alertmanager's recorder that this process has acknowledged with a 2xx.")
+	m.RecorderEventsQuarantined = m.counterVec("recorder_events_quarantined_total",
+		"Events of Alertmanager's recorder that could not be stored and were put into quarantine.", "reason")
 }
 
 func (m *Metrics) storage() {

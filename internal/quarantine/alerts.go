@@ -23,6 +23,7 @@ type Delivery struct {
 	ReceivedAt int64 // microseconds since 1970
 	Source     string
 	RequestID  string
+	Recorder   bool // its elements are events of a recorder, not alerts
 }
 
 // Rejected is one element of a delivery that cannot be stored.
@@ -42,6 +43,8 @@ type rejectedLine struct {
 	RequestID  string          `json:"requestId"`
 	Alert      json.RawMessage `json:"alert,omitempty"`
 	Base64     string          `json:"alertBase64,omitempty"`
+	Event      json.RawMessage `json:"event,omitempty"`
+	Event64    string          `json:"eventBase64,omitempty"`
 }
 
 // Alerts keeps the rejected elements of one delivery. When it returns nil they
@@ -112,9 +115,14 @@ func appendLine(dst []byte, d Delivery, r *Rejected) ([]byte, error) {
 		ReceivedAt: time.UnixMicro(d.ReceivedAt).UTC().Format(time.RFC3339Nano),
 		Source:     d.Source, RequestID: d.RequestID,
 	}
-	if utf8.Valid(r.Raw) && json.Valid(r.Raw) {
+	switch valid := utf8.Valid(r.Raw) && json.Valid(r.Raw); {
+	case valid && d.Recorder:
+		line.Event = r.Raw
+	case valid:
 		line.Alert = r.Raw
-	} else {
+	case d.Recorder:
+		line.Event64 = base64.StdEncoding.EncodeToString(r.Raw)
+	default:
 		line.Base64 = base64.StdEncoding.EncodeToString(r.Raw)
 	}
 	b := bytes.NewBuffer(dst)

@@ -15,7 +15,8 @@
 //	reason                     why it could not be stored
 //	receivedAt, source, requestId
 //	alert                      the element as it was sent, or
-//	alertBase64                its bytes, where they are not valid JSON in UTF-8
+//	alertBase64                its bytes, where they are not valid JSON in UTF-8;
+//	                           event and eventBase64 for an event of a recorder
 package quarantine
 
 import (
