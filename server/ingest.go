@@ -13,8 +13,7 @@ import (
 	"stormdrain/server/compress"
 )
 
-// takeWebhook is POST /webhook. Alertmanager tries again after a 5xx and after
-// nothing else, so whatever may pass is a 503.
+// takeWebhook is POST /webhook and /webhook/{source}.
 func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 	if s.tooLate(ctx) {
 		return
@@ -28,8 +27,20 @@ func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	names := string(both)
-	r := alert.Request{Kind: alert.Webhook, RequestID: names[:len(id)], Source: names[len(id):]}
+	s.take(ctx, alert.Request{Kind: alert.Webhook, RequestID: names[:len(id)], Source: names[len(id):]})
+}
 
+// takePosted is POST /api/v2/alerts.
+func (s *Server) takePosted(ctx *fasthttp.RequestCtx) {
+	if s.tooLate(ctx) {
+		return
+	}
+	s.take(ctx, alert.Request{Kind: alert.Posted, RequestID: string(requestID(ctx))})
+}
+
+// take reads the body and hands it to the Ingester. Alertmanager tries again after
+// a 5xx and after nothing else, so whatever may pass is a 503.
+func (s *Server) take(ctx *fasthttp.RequestCtx, r alert.Request) {
 	// Its room is held until the answer is ready, which makes the budget the
 	// bound on concurrent work.
 	b := s.bodies.get()

@@ -9,7 +9,10 @@ import (
 	"github.com/valyala/fasthttp/pprofhandler"
 )
 
-const pathWebhook = "/webhook"
+const (
+	pathWebhook = "/webhook"
+	pathAlerts  = "/api/v2/alerts" // where alerts are posted as to an Alertmanager
+)
 
 // routes builds the way from a path to its handler. All that the router would do
 // by itself is off: after a redirect Alertmanager sends a GET without a body and
@@ -40,6 +43,7 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		r.HEAD(page.path, h)
 		readPaths[page.path] = true
 	}
+	r.POST(pathAlerts, s.ingestChain("alerts", s.takePosted, 200, 400, 413, 415, 503))
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
 	}
@@ -99,7 +103,7 @@ func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
 
 func (s *Server) wrongPath(ctx *fasthttp.RequestCtx) {
 	s.refuse(ctx, fasthttp.StatusNotFound,
-		"no such page; alerts come in with POST to /webhook or /webhook/{source} (a slash in the name is %2F), see / for the rest")
+		"no such page; alerts come in with POST to /webhook or /webhook/{source} (a slash in the name is %2F), or to /api/v2/alerts from Prometheus, see / for the rest")
 }
 
 // rawSource returns what stands for {source} in a path of the webhook, as it is

@@ -6,6 +6,7 @@ const indexText = `stormdrain takes in what Alertmanager sends, and keeps it.
 
 POST /webhook            alerts, from a webhook_config of Alertmanager or a contact point of Grafana
 POST /webhook/{source}   the same, with the name of the cluster they come from
+POST /api/v2/alerts      alerts, from Prometheus and all that sends to an Alertmanager as it does
 GET  /api/v1/events      what was received; from, to, filter, status, receiver, source, fingerprint,
                          limit, cursor, format=json|ndjson|csv
 GET  /-/healthy          200 while the process runs

@@ -13,6 +13,9 @@ type Kind uint8
 const (
 	// Webhook is Alertmanager's webhook v4 and Grafana's version "1".
 	Webhook Kind = iota + 1
+	// Posted is the array that Prometheus, vmalert and the rulers of Thanos and
+	// Loki post to an Alertmanager.
+	Posted
 )
 
 // Request is one body as the server hands it to the pipeline.

@@ -66,8 +66,11 @@ func (q *Quarantine) Body(r alert.Request, reason, detail string) error {
 }
 
 func kindName(k alert.Kind) string {
-	if k == alert.Webhook {
+	switch k {
+	case alert.Webhook:
 		return "webhook"
+	case alert.Posted:
+		return "alerts"
 	}
 	return fmt.Sprintf("kind %d", k)
 }
