@@ -46,6 +46,18 @@ func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
 	return s, "sqlite", err
 }
 
+// episodesOf returns the store's episodes, nil for one that keeps none.
+func episodesOf(s storage.Store) server.EpisodeReader {
+	e, _ := s.(server.EpisodeReader)
+	return e
+}
+
+// recordedOf returns what the store keeps of event recorders, nil for one that keeps none.
+func recordedOf(s storage.Store) server.RecordedReader {
+	r, _ := s.(server.RecordedReader)
+	return r
+}
+
 func postgresConfig(cfg *config.Config) postgres.Config {
 	pc := postgres.DefaultConfig()
 	pc.URL, pc.MaxConns, pc.MinConns = cfg.Storage.URL, cfg.Database.MaxConnections, cfg.Database.MinConnections

@@ -43,6 +43,9 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		r.HEAD(page.path, h)
 		readPaths[page.path] = true
 	}
+	if s.Episodes != nil {
+		s.alertmanagerPages(r, readPaths)
+	}
 	r.POST(pathAlerts, s.ingestChain("alerts", s.takePosted, 200, 400, 413, 415, 503))
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
@@ -70,10 +73,12 @@ func isWebhook(path []byte) bool {
 
 // noPage tells a sender of alerts that missed the webhook from a browser that
 // asks for an icon: the first loses alerts and must be seen in the metrics. A GET
-// of the webhook is a sender, too, behind a proxy that redirects.
+// of the webhook is a sender, too, behind a proxy that redirects. Who would make a
+// silence loses none.
 func noPage(misdirected, other fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		if ctx.IsPost() || ctx.IsPut() || isWebhook(ctx.URI().PathOriginal()) {
+		path := ctx.URI().PathOriginal()
+		if (ctx.IsPost() || ctx.IsPut()) && !isSilence(path) || isWebhook(path) {
 			misdirected(ctx)
 			return
 		}
@@ -89,6 +94,8 @@ func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
 		case isWebhook(path):
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "alerts come in with POST to /webhook or /webhook/{source}")
+		case bytes.HasPrefix(path, []byte(pathAlertmanager)):
+			s.noSuchAlertmanagerPage(ctx, string(path), readPaths)
 		case readPaths[string(path)]:
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")

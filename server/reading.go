@@ -86,10 +86,15 @@ func (s *Server) notRead(ctx *fasthttp.RequestCtx, err error) {
 	answer(ctx, fasthttp.StatusServiceUnavailable, "the store cannot be read: "+oneLine(err.Error())+"; try again")
 }
 
-// query asks the store on behalf of a client, and no longer than the client
-// stays. It never hands the request on: a RequestCtx is the next request's by
-// the time a late goroutine looks at it.
+// query asks the store for events, see ask.
 func (s *Server) query(client *conn, q *alert.Query, yield func(*alert.Stored) error) error {
+	return s.ask(client, func(ctx context.Context) error { return s.Reader.Events(ctx, q, yield) })
+}
+
+// ask asks the store on behalf of a client, and no longer than the client stays.
+// It never hands the request on: a RequestCtx is the next request's by the time a
+// late goroutine looks at it.
+func (s *Server) ask(client *conn, question func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(s.reading)
 	defer cancel()
 	stopped := make(chan struct{})
@@ -100,7 +105,7 @@ func (s *Server) query(client *conn, q *alert.Query, yield func(*alert.Stored) e
 	}()
 	// It must have let go of the connection before the next request reads it.
 	defer func() { close(stopped); <-watched }()
-	err := s.Reader.Events(ctx, q, yield)
+	err := question(ctx)
 	if err == nil || errors.Is(err, errPageFull) {
 		s.unreadable.succeeded(s.Log)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
@@ -36,6 +37,20 @@ type Reader interface {
 	Events(ctx context.Context, q *alert.Query, yield func(*alert.Stored) error) error
 }
 
+// EpisodeReader gives episodes out.
+type EpisodeReader interface {
+	// Episodes calls yield for each episode that q asks for, in its order, and
+	// returns yield's error as it is. What yield is given is read-only.
+	Episodes(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.Episode) error) error
+}
+
+// RecordedReader gives out what event recorders have sent.
+type RecordedReader interface {
+	// Recorded calls yield for each event that q asks for, newest first, and
+	// returns yield's error as it is. What yield is given is read-only.
+	Recorded(ctx context.Context, q *alert.RecordedQuery, yield func(*alert.StoredRecorded) error) error
+}
+
 // Readiness knows whether a 2xx can be promised.
 type Readiness interface {
 	Ready() error // nil: ready; else why not, in one line
@@ -47,16 +62,20 @@ type Quarantine interface {
 	Body(r alert.Request, reason, detail string) error
 }
 
-// Parts is what a Server works with; all of them must be there, but the Reloader:
-// without one there is no page for it.
+// Parts is what a Server works with; all of them must be there, but three: without a
+// Reloader or Episodes there are no pages for them, and without Recorded no alert is
+// known to be silenced.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
+	Episodes   EpisodeReader
+	Recorded   RecordedReader
 	Readiness  Readiness
 	Quarantine Quarantine
 	Reloader   Reloader
 	Metrics    *obs.Metrics
 	Log        zerolog.Logger
+	Build      obs.Build
 }
 
 // Server is a running HTTP server. Its goroutines are fasthttp's: one that
@@ -82,6 +101,8 @@ type Server struct {
 
 	// What the log has a line about when it begins.
 	taking, unreadable, flood, strangers, handshakes *condition
+
+	started time.Time
 
 	reading     context.Context // of queries; ends when Close loses patience
 	stopReading context.CancelFunc
@@ -147,6 +168,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		ids:      newRequestIDs(),
 		failed:   make(chan error, 1),
 		closed:   make(chan struct{}),
+		started:  time.Now(),
 	}
 	s.reading, s.stopReading = context.WithCancel(context.Background())
 	s.taking = &condition{begins: "deliveries cannot be taken in; senders get 503 and try again", over: "deliveries are taken in again"}

@@ -9,6 +9,7 @@ POST /webhook/{source}   the same, with the name of the cluster they come from
 POST /api/v2/alerts      alerts, from Prometheus and all that sends to an Alertmanager as it does
 GET  /api/v1/events      what was received; from, to, filter, status, receiver, source, fingerprint,
                          limit, cursor, format=json|ndjson|csv
+GET  /api/v2/alerts      what fires, as an Alertmanager answers; with alerts/groups, receivers, silences, status
 GET  /-/healthy          200 while the process runs
 GET  /-/ready            200 while alerts can be taken in, else 503 and why
 POST /-/reload           reads the configuration again, as SIGHUP does
