@@ -22,6 +22,7 @@ type Groups struct {
 }
 
 type group struct {
+	key      string
 	labels   []alert.Pair
 	receiver string
 	size     int // bytes of all its alerts
@@ -52,7 +53,7 @@ func (g *Groups) Add(e *alert.Episode, written []byte) {
 	key := groupKey(e)
 	this := g.byKey[key]
 	if this == nil {
-		this = &group{labels: e.Envelope.GroupLabels, receiver: e.Envelope.Receiver}
+		this = &group{key: key, labels: e.Envelope.GroupLabels, receiver: e.Envelope.Receiver}
 		g.byKey[key] = this
 	}
 	this.size += len(written) + 1
@@ -86,7 +87,7 @@ func (g *Groups) Write(dst []byte, again func(add func(*alert.Episode, []byte) e
 	slices.SortFunc(rest, func(a, b *group) int {
 		return cmp.Or(slices.CompareFunc(a.labels, b.labels, func(a, b alert.Pair) int {
 			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
-		}), strings.Compare(a.receiver, b.receiver))
+		}), strings.Compare(a.receiver, b.receiver), strings.Compare(a.key, b.key))
 	})
 	dst = append(dst, '[')
 	for first := true; len(rest) > 0; {
