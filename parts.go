@@ -52,9 +52,9 @@ func episodesOf(s storage.Store) server.EpisodeReader {
 	return e
 }
 
-// recordedOf returns what the store keeps of event recorders, nil for one that keeps none.
-func recordedOf(s storage.Store) server.RecordedReader {
-	r, _ := s.(server.RecordedReader)
+// timelineOf returns what the store keeps of event recorders, nil for one that keeps none.
+func timelineOf(s storage.Store) server.Timeline {
+	r, _ := s.(server.Timeline)
 	return r
 }
 

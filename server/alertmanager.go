@@ -102,11 +102,11 @@ func (s *Server) muted(client *conn, q *alertmanager.Query) (*alertmanager.Muted
 }
 
 func (s *Server) recorded(client *conn, q *alert.RecordedQuery, add func(*alert.StoredRecorded)) error {
-	if s.Recorded == nil {
+	if s.Timeline == nil {
 		return nil
 	}
 	return s.ask(client, func(ctx context.Context) error {
-		return s.Recorded.Recorded(ctx, q, func(r *alert.StoredRecorded) error {
+		return s.Timeline.Recorded(ctx, q, func(r *alert.StoredRecorded) error {
 			add(r)
 			return nil
 		})

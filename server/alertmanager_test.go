@@ -73,7 +73,7 @@ func startMemory(t *testing.T, m *memory) *Server {
 	t.Helper()
 	f := &fake{}
 	return startWith(t, testConfig(), Parts{
-		Ingester: f, Reader: f, Episodes: m, Recorded: m, Readiness: f, Quarantine: f,
+		Ingester: f, Reader: f, Episodes: m, Timeline: m, Readiness: f, Quarantine: f,
 		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard), Build: obs.Build{Version: "1.2.3", Revision: "abc"},
 	})
 }

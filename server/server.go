@@ -44,10 +44,9 @@ type EpisodeReader interface {
 	Episodes(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.Episode) error) error
 }
 
-// RecordedReader gives out what event recorders have sent.
-type RecordedReader interface {
-	// Recorded calls yield for each event that q asks for, newest first, and
-	// returns yield's error as it is. What yield is given is read-only.
+// Timeline gives out what event recorders sent.
+type Timeline interface {
+	// Recorded is to recorded events what Reader.Events is to events.
 	Recorded(ctx context.Context, q *alert.RecordedQuery, yield func(*alert.StoredRecorded) error) error
 }
 
@@ -63,13 +62,13 @@ type Quarantine interface {
 }
 
 // Parts is what a Server works with; all of them must be there, but three: without a
-// Reloader or Episodes there are no pages for them, and without Recorded no alert is
+// Reloader or Episodes there are no pages for them, and without a Timeline no alert is
 // known to be silenced.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
 	Episodes   EpisodeReader
-	Recorded   RecordedReader
+	Timeline   Timeline
 	Readiness  Readiness
 	Quarantine Quarantine
 	Reloader   Reloader
