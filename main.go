@@ -104,7 +104,9 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 	reload := newReloader(cfg, read, manager, log)
 	registerReload(metrics, reload)
 	srv, err := server.OpenOn(serverConfig(cfg, shared), server.Parts{
-		Ingester: pipe, Reader: store, Timeline: store, Readiness: pipe, Quarantine: kept, Reloader: reload, Metrics: metrics, Log: log,
+		Ingester: pipe, Reader: store, Episodes: store, Timeline: store,
+		Readiness: pipe, Quarantine: kept, Reloader: reload, Metrics: metrics, Log: log,
+		Build: obs.Build{Version: build.Version, Revision: build.Commit},
 	}, listeners...)
 	if err != nil {
 		return err

@@ -99,7 +99,7 @@ type observer struct {
 func newObserver(m *obs.Metrics, store string) *observer {
 	// There from the start, at 0: a rate over them has a beginning, and a sum is
 	// complete.
-	for _, reason := range []string{"type", "time", "status", "store", "damaged"} {
+	for _, reason := range []string{"type", "time", "status", "labels", "store", "damaged"} {
 		m.AlertsQuarantined.WithLabelValues(reason)
 	}
 	for _, reason := range []string{"kind", "type", "time", "store", "damaged"} {

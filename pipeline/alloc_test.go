@@ -50,3 +50,21 @@ func TestRecordedAllocations(t *testing.T) {
 		}
 	}
 }
+
+func TestDecodePostedAllocations(t *testing.T) {
+	for name, body := range postedBodies(t) {
+		d := &decoder{table: newInternTable(32 << 20)}
+		var frame []byte
+		decode := func() {
+			out, err := d.decode(alert.Posted, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame = appendFrame(frame[:0], 1_790_000_000_000_000, out, "", "")
+		}
+		decode()
+		if n := testing.AllocsPerRun(50, decode); n > 0 {
+			t.Errorf("%s: %v allocations, want none", name, n)
+		}
+	}
+}

@@ -18,6 +18,7 @@ type decoded struct {
 	elements  int // of the array that was sent: events and rejected together
 	events    []decodedEvent
 	rejected  []rejectedAlert
+	posted    bool // status and times of the events follow when it is received, see decodedEvent.at
 }
 
 type decodedEvent struct {
@@ -96,6 +97,9 @@ type freshEntry struct {
 func (d *decoder) decode(kind alert.Kind, body []byte) (*decoded, error) {
 	d.reset()
 	body = trimSpace(body)
+	if kind == alert.Posted {
+		return d.decodePosted(body)
+	}
 	if !d.noKnownWay && d.knownWay(body) {
 		return &d.out, nil
 	}

@@ -383,6 +383,26 @@ func TestKnownWayGivesUp(t *testing.T) {
 	}
 }
 
+// A bare word is no value, also where the table knows an alert that had none.
+func TestKnownWayTakesNoBareWord(t *testing.T) {
+	t.Parallel()
+	const before, behind = `{"receiver":"r","status":"firing","alerts":[{"status":"firing",`, `}],"groupLabels":{},"commonLabels":{},"commonAnnotations":{},"externalURL":"u","version":"4","groupKey":"k","truncatedAlerts":0}`
+	const times, fingerprint = `"startsAt":"2026-11-23T07:59:55.06Z","endsAt":"0001-01-01T00:00:00Z",`, `,"fingerprint":"0123456789abcdef"`
+	for known, bad := range map[string]string{
+		`"labels":{},` + times + `"generatorURL":"g"`:          `"labels":{},"annotations":-,` + times + `"generatorURL":"g"`,
+		`"annotations":{},` + times + `"generatorURL":"g"`:     `"labels":-,"annotations":{},` + times + `"generatorURL":"g"`,
+		`"labels":{},"annotations":{},` + times[:len(times)-1]: `"labels":{},"annotations":{},` + times + `"generatorURL":-`,
+	} {
+		d := newTestDecoder()
+		if _, err := d.decode(alert.Webhook, []byte(before+known+fingerprint+behind)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.decode(alert.Webhook, []byte(before+bad+fingerprint+behind)); err == nil {
+			t.Errorf("taken: %s", bad)
+		}
+	}
+}
+
 // oracle is the same message as encoding/json sees it.
 type oracle struct {
 	Alerts []struct {

@@ -48,6 +48,10 @@ func appendFrame(dst []byte, receivedAt int64, d *decoded, source, requestID str
 	last := int32(-1)
 	for i := range d.events {
 		ev := &d.events[i]
+		if d.posted {
+			now := ev.at(receivedAt)
+			ev = &now
+		}
 		dst = appendEvent(dst, ev, last, receivedAt)
 		last = ev.index
 	}

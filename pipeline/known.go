@@ -127,6 +127,9 @@ func (d *decoder) knownAlert(body []byte, i int) (ev decodedEvent, next int, ok 
 	if at < 0 || len(body)-at < fingerprintLen {
 		return ev, 0, false
 	}
+	if len(labels) == 0 || labels[0] != '{' || len(annotations) == 0 || annotations[0] != '{' || len(generator) == 0 || generator[0] != '"' {
+		return ev, 0, false // a bare word might look like an absent part of a key
+	}
 	fingerprint := body[at : at+fingerprintLen]
 	if next = behind(body, at+fingerprintLen, `}`); next < 0 {
 		return ev, 0, false

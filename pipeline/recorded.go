@@ -84,11 +84,8 @@ func (d *recordedDecoder) held() int {
 func (d *recordedDecoder) decode(body []byte) error {
 	d.reset()
 	body = trimSpace(body)
-	if len(body) == 0 {
-		return &alert.RefusedError{Reason: "syntax", Detail: "the body is empty; expected an event of Alertmanager's recorder, or an array of them"}
-	}
 	if !stdjson.Valid(body) {
-		return syntaxError(body)
+		return syntaxError(body, "an event of Alertmanager's recorder, or an array of them")
 	}
 	if !utf8.Valid(body) {
 		body = toUTF8(body)

@@ -107,7 +107,7 @@ func (m *wireMessage) decode(body []byte) error {
 		return nil
 	}
 	if err != nil && !json.Valid(body) {
-		return syntaxError(body)
+		return syntaxError(body, `a JSON object with "alerts"`)
 	}
 	m.reset()
 	return m.walk(body)
@@ -140,6 +140,9 @@ func (a *wireAlert) compactLength() int {
 
 // walk is the careful way: valid JSON of any shape, member by member.
 func (m *wireMessage) walk(body []byte) error {
+	if len(body) > 0 && body[0] == '[' {
+		return shapeError("the body is an array; expected an object with \"alerts\", as Alertmanager's webhook_configs sends it; the array of a Prometheus goes to /api/v2/alerts")
+	}
 	if len(body) == 0 || body[0] != '{' {
 		return shapeError("the body is %s; expected an object with \"alerts\", as Alertmanager's webhook_configs sends it", describe(body))
 	}
@@ -211,9 +214,9 @@ func appendMember(dst, name, value []byte) []byte {
 
 // syntaxError says where the JSON is wrong, by encoding/json, whose errors
 // carry an offset.
-func syntaxError(body []byte) error {
+func syntaxError(body []byte, expected string) error {
 	if len(body) == 0 {
-		return &alert.RefusedError{Reason: "syntax", Detail: "the body is empty; expected a JSON object with \"alerts\""}
+		return &alert.RefusedError{Reason: "syntax", Detail: "the body is empty; expected " + expected}
 	}
 	var any stdjson.RawMessage
 	err := stdjson.Unmarshal(body, &any)

@@ -20,7 +20,12 @@ func (s *Server) compressed(next fasthttp.RequestHandler) fasthttp.RequestHandle
 		if !compress.AcceptsGzip(string(ctx.Request.Header.Peek(fasthttp.HeaderAcceptEncoding))) {
 			return
 		}
-		if e, ok := r.BodyStream().(*export); ok {
+		switch e := r.BodyStream().(type) {
+		case *export:
+			r.Header.Set(fasthttp.HeaderContentEncoding, "gzip")
+			e.gzip = true
+			return
+		case *array:
 			r.Header.Set(fasthttp.HeaderContentEncoding, "gzip")
 			e.gzip = true
 			return

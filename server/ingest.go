@@ -40,6 +40,14 @@ func (s *Server) takeRecorded(ctx *fasthttp.RequestCtx) {
 	s.take(ctx, alert.Request{Kind: alert.Recorder, RequestID: string(requestID(ctx))})
 }
 
+// takePosted is POST /api/v2/alerts.
+func (s *Server) takePosted(ctx *fasthttp.RequestCtx) {
+	if s.tooLate(ctx) {
+		return
+	}
+	s.take(ctx, alert.Request{Kind: alert.Posted, RequestID: string(requestID(ctx))})
+}
+
 // take reads the body and hands it to the Ingester. Alertmanager tries again after
 // a 5xx and after nothing else, so whatever may pass is a 503.
 func (s *Server) take(ctx *fasthttp.RequestCtx, r alert.Request) {

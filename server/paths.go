@@ -12,6 +12,7 @@ import (
 const (
 	pathWebhook  = "/webhook"
 	pathRecorder = "/api/v1/recorder"
+	pathAlerts   = "/api/v2/alerts" // where alerts are posted as to an Alertmanager
 )
 
 // routes builds the way from a path to its handler. All that the router would do
@@ -45,6 +46,10 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		readPaths[page.path] = true
 	}
 	recorder := s.ingestChain("recorder", s.takeRecorded, 200, 400, 413, 415, 503)
+	if s.Episodes != nil {
+		s.alertmanagerPages(r, readPaths)
+	}
+	r.POST(pathAlerts, s.ingestChain("alerts", s.takePosted, 200, 400, 413, 415, 503))
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
 	}
@@ -80,10 +85,12 @@ func isWebhook(path []byte) bool {
 
 // noPage tells a sender of alerts that missed the webhook from a browser that
 // asks for an icon: the first loses alerts and must be seen in the metrics. A GET
-// of the webhook or the recorder is a sender, too, behind a proxy that redirects.
+// of the webhook or the recorder is a sender, too, behind a proxy that redirects. Who
+// would make a silence loses none.
 func noPage(misdirected, other fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		if ctx.IsPost() || ctx.IsPut() || isWebhook(ctx.URI().PathOriginal()) || isRecorder(ctx.URI().PathOriginal()) {
+		path := ctx.URI().PathOriginal()
+		if (ctx.IsPost() || ctx.IsPut()) && !isSilence(path) || isWebhook(path) || isRecorder(path) {
 			misdirected(ctx)
 			return
 		}
@@ -102,6 +109,8 @@ func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
 		case isRecorder(path):
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "an event recorder's events come in with POST to "+pathRecorder+"; /api/v1/timeline reads them")
+		case bytes.HasPrefix(path, []byte(pathAlertmanager)):
+			s.noSuchAlertmanagerPage(ctx, string(path), readPaths)
 		case readPaths[string(path)]:
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")
@@ -116,7 +125,7 @@ func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
 
 func (s *Server) wrongPath(ctx *fasthttp.RequestCtx) {
 	s.refuse(ctx, fasthttp.StatusNotFound,
-		"no such page; alerts come in with POST to /webhook or /webhook/{source} (a slash in the name is %2F), see / for the rest")
+		"no such page; alerts come in with POST to /webhook or /webhook/{source} (a slash in the name is %2F), or to /api/v2/alerts from Prometheus, see / for the rest")
 }
 
 // rawSource returns what stands for {source} in a path of the webhook, as it is

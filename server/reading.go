@@ -86,6 +86,7 @@ func (s *Server) notRead(ctx *fasthttp.RequestCtx, err error) {
 	answer(ctx, fasthttp.StatusServiceUnavailable, "the store cannot be read: "+oneLine(err.Error())+"; try again")
 }
 
+// query asks the store for events, see ask.
 func (s *Server) query(client *conn, q *alert.Query, yield func(*alert.Stored) error) error {
 	return s.ask(client, func(ctx context.Context) error { return s.Reader.Events(ctx, q, yield) })
 }

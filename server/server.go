@@ -11,6 +11,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
@@ -37,6 +38,13 @@ type Reader interface {
 	Events(ctx context.Context, q *alert.Query, yield func(*alert.Stored) error) error
 }
 
+// EpisodeReader gives episodes out.
+type EpisodeReader interface {
+	// Episodes calls yield for each episode that q asks for, in its order, and
+	// returns yield's error as it is. What yield is given is read-only.
+	Episodes(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.Episode) error) error
+}
+
 // Readiness knows whether a 2xx can be promised.
 type Readiness interface {
 	Ready() error // nil: ready; else why not, in one line
@@ -48,17 +56,20 @@ type Quarantine interface {
 	Body(r alert.Request, reason, detail string) error
 }
 
-// Parts is what a Server works with; all of them must be there, but the Reloader:
-// without one there is no page for it.
+// Parts is what a Server works with; all of them must be there, but three: without a
+// Reloader or Episodes there are no pages for them, and without a Timeline no alert is
+// known to be silenced.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
+	Episodes   EpisodeReader
 	Timeline   Timeline
 	Readiness  Readiness
 	Quarantine Quarantine
 	Reloader   Reloader
 	Metrics    *obs.Metrics
 	Log        zerolog.Logger
+	Build      obs.Build
 }
 
 // Server is a running HTTP server. Its goroutines are fasthttp's: one that
@@ -84,6 +95,8 @@ type Server struct {
 
 	// What the log has a line about when it begins.
 	taking, unreadable, flood, strangers, handshakes *condition
+
+	started time.Time
 
 	reading     context.Context // of queries; ends when Close loses patience
 	stopReading context.CancelFunc
@@ -149,6 +162,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		ids:      newRequestIDs(),
 		failed:   make(chan error, 1),
 		closed:   make(chan struct{}),
+		started:  time.Now(),
 	}
 	s.reading, s.stopReading = context.WithCancel(context.Background())
 	s.taking = &condition{begins: "deliveries cannot be taken in; senders get 503 and try again", over: "deliveries are taken in again"}

@@ -7,10 +7,12 @@ const indexText = `stormdrain takes in what Alertmanager sends, and keeps it.
 POST /webhook            alerts, from a webhook_config of Alertmanager or a contact point of Grafana
 POST /webhook/{source}   the same, with the name of the cluster they come from
 POST /api/v1/recorder    what an event_recorder of Alertmanager sends
+POST /api/v2/alerts      alerts, from Prometheus and all that sends to an Alertmanager as it does
 GET  /api/v1/events      what was received; from, to, filter, status, receiver, source, fingerprint,
                          limit, cursor, format=json|ndjson|csv
 GET  /api/v1/timeline    what event recorders said; fingerprint, kind, instance, silence, from, to,
                          limit, cursor
+GET  /api/v2/alerts      what fires, as an Alertmanager answers; with alerts/groups, receivers, silences, status
 GET  /-/healthy          200 while the process runs
 GET  /-/ready            200 while alerts can be taken in, else 503 and why
 POST /-/reload           reads the configuration again, as SIGHUP does

@@ -34,6 +34,8 @@ type Store interface {
 	Events(ctx context.Context, q *alert.Query, yield func(*alert.Stored) error) error
 
 	Recorder
+	Folder
+	EpisodeReader
 
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error

@@ -13,9 +13,12 @@ type Kind uint8
 const (
 	// Webhook is Alertmanager's webhook v4 and Grafana's version "1".
 	Webhook Kind = iota + 1
+	// Posted is the array that Prometheus, vmalert and the rulers of Thanos and
+	// Loki post to an Alertmanager.
+	Posted
 
 	// Recorder is Alertmanager's event recorder: what happened inside it, see Recorded.
-	Recorder Kind = 3
+	Recorder
 )
 
 // Request is one body as the server hands it to the pipeline.

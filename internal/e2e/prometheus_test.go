@@ -31,17 +31,23 @@ scrape_configs:
 // the alert rules.
 func startPrometheus(t *testing.T, target string) *prometheus {
 	t.Helper()
-	path, err := exec.LookPath("prometheus")
-	if err != nil {
-		t.Fatal("Prometheus is not in PATH (make deps installs it)")
-	}
 	rules, err := filepath.Abs(rulesFile)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runPrometheus(t, fmt.Appendf(nil, prometheusConfig, rules, target))
+}
+
+// runPrometheus runs it with a configuration, and waits for the first scrape.
+func runPrometheus(t *testing.T, configuration []byte) *prometheus {
+	t.Helper()
+	path, err := exec.LookPath("prometheus")
+	if err != nil {
+		t.Fatal("Prometheus is not in PATH (make deps installs it)")
+	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, prometheusConfig, rules, target), 0o644); err != nil {
+	if err := os.WriteFile(config, configuration, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	addr, log := freePort(t), &stderrLog{}

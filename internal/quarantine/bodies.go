@@ -69,6 +69,8 @@ func kindName(k alert.Kind) string {
 	switch k {
 	case alert.Webhook:
 		return "webhook"
+	case alert.Posted:
+		return "alerts"
 	case alert.Recorder:
 		return "recorder"
 	}

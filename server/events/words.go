@@ -2,7 +2,11 @@ package events
 
 import "stormdrain/internal/alert"
 
-// What other pages say in the same words.
+// AppendString appends a JSON string, for who writes other answers.
+func AppendString(dst []byte, s string) []byte { return appendString(dst, s) }
+
+// AppendPairs appends pairs as an object, in their order.
+func AppendPairs(dst []byte, pairs []alert.Pair) []byte { return appendPairs(dst, pairs) }
 
 // AppendMember appends a comma and a member whose value is text.
 func AppendMember(dst []byte, name, value string) []byte { return appendMember(dst, name, value) }
