@@ -9,7 +9,10 @@ import (
 	"github.com/valyala/fasthttp/pprofhandler"
 )
 
-const pathWebhook = "/webhook"
+const (
+	pathWebhook = "/webhook"
+	pathStream  = "/api/v1/stream"
+)
 
 // routes builds the way from a path to its handler. All that the router would do
 // by itself is off: after a redirect Alertmanager sends a GET without a body and
@@ -39,6 +42,12 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		r.GET(page.path, h)
 		r.HEAD(page.path, h)
 		readPaths[page.path] = true
+	}
+	if s.Streamer != nil {
+		h := s.chain("stream", s.readStream)
+		r.GET(pathStream, h)
+		r.HEAD(pathStream, h)
+		readPaths[pathStream] = true
 	}
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))

@@ -47,11 +47,12 @@ type Quarantine interface {
 	Body(r alert.Request, reason, detail string) error
 }
 
-// Parts is what a Server works with; all of them must be there, but the Reloader:
-// without one there is no page for it.
+// Parts is what a Server works with; all of them must be there, but the Streamer
+// and the Reloader: without one there is no page for it.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
+	Streamer   Streamer
 	Readiness  Readiness
 	Quarantine Quarantine
 	Reloader   Reloader
@@ -69,6 +70,7 @@ type Server struct {
 	http           *fasthttp.Server
 	listeners      []*listener
 	conns          *connections
+	streams        *streams
 	bodies         *bodies
 	decoders       compress.Decoders
 	encoders       compress.Encoders
@@ -143,6 +145,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		Parts: parts, cfg: cfg,
 		complain: sampled(parts.Log),
 		conns:    newConnections(cfg.MaxConnections, parts.Metrics.HTTPConnectionsRefused),
+		streams:  newStreams(),
 		bodies:   newBodies(newBudget(cfg.InFlightMaxBytes)),
 		ids:      newRequestIDs(),
 		failed:   make(chan error, 1),
@@ -164,6 +167,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		func() float64 { return float64(s.conns.count()) })
 	s.Metrics.Gauge("http_connections_max", "Connections that may be open at once, server.max_connections.", nil,
 		func() float64 { return float64(cfg.MaxConnections) })
+	s.Metrics.Gauge("streams", "Readers of /api/v1/stream.", nil, func() float64 { return float64(s.streams.count()) })
 	for _, l := range listeners {
 		s.serve(l)
 	}
@@ -226,6 +230,7 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) close(ctx context.Context) error {
 	s.closing.Store(true)
 	defer s.stopReading()
+	s.streams.close()
 	s.drain(ctx)
 	for _, l := range s.listeners {
 		l.Close()

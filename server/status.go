@@ -8,6 +8,8 @@ POST /webhook            alerts, from a webhook_config of Alertmanager or a cont
 POST /webhook/{source}   the same, with the name of the cluster they come from
 GET  /api/v1/events      what was received; from, to, filter, status, receiver, source, fingerprint,
                          limit, cursor, format=json|ndjson|csv
+GET  /api/v1/stream      what is stored, as it is stored: server-sent events; filter, status, receiver, source,
+                         fingerprint
 GET  /-/healthy          200 while the process runs
 GET  /-/ready            200 while alerts can be taken in, else 503 and why
 POST /-/reload           reads the configuration again, as SIGHUP does

@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"internal/quarantine": {"internal/alert"},
 	"internal/config":     {"server/compress", "server/auth", "server/webconfig"},
 	"internal/datadir":    {},
+	"internal/live":       {"internal/alert"},
 	"internal/health":     {"internal/config"},
 	"internal/systemd":    {},
 	"internal/pgtest":     {},
