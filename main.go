@@ -17,6 +17,7 @@ import (
 	"stormdrain/internal/health"
 	"stormdrain/internal/obs"
 	"stormdrain/internal/quarantine"
+	"stormdrain/internal/query"
 	"stormdrain/pipeline"
 	"stormdrain/server"
 	"stormdrain/tuning"
@@ -36,6 +37,8 @@ func main() {
 		err = bench.Run(ctx, &cfg.Bench, os.Stdout)
 	case config.CommandHealth:
 		err = health.Run(ctx, &cfg.Health, os.Stdout)
+	case config.CommandQuery:
+		err = query.Run(ctx, &cfg.Query, os.Stdout, os.Stderr)
 	case config.CommandDoctor:
 		err = examine(ctx, &cfg, doctor.Here{}, os.Stdout)
 	default:
