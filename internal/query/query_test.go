@@ -312,6 +312,8 @@ func TestParametersOfARequest(t *testing.T) {
 	f("episodes?filter=alertname%3D%22Node+Down%22&filter=a%21%3Db&format=ndjson&open=true", "Node Down", "a!=b", "--open", "--limit=0")
 	f("events?fingerprint=ab&format=csv&limit=5&receiver=&source=eu&status=firing&to=1700000000",
 		"events", "--fingerprint=ab", "--limit=5", "--receiver=", "--source=eu", "--status=firing", "--to=1700000000", "-o", "csv")
+	f("episodes?format=ndjson&from=2026-11-24T11%3A30%3A00Z&limit=101&to=2026-11-24T12%3A30%3A00Z", "--from=11:30", "--to=12:30")
+	f("episodes?format=ndjson&from=2026-11-23T23%3A00%3A00Z&limit=101&to=2026-11-24T01%3A00%3A00Z", "--from=23:00", "--to=1:00")
 	f("stats?by=team&from=7d&limit=100&sort=p95", "stats", "--by=team", "--sort=p95", "--from=7d")
 	f("stats?by=alertname&format=json", "stats", "-o", "json")
 }

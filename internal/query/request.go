@@ -48,9 +48,10 @@ func request(cfg *config.Query, now time.Time, zone *time.Location) (path string
 	if v, err = filters(cfg); err != nil {
 		return "", nil, err
 	}
-	for name, word := range map[string]string{"from": cfg.From, "to": cfg.To, "at": cfg.At} {
+	from, to := bounds(cfg.From, cfg.To, now, zone)
+	for name, word := range map[string]string{"from": from, "to": to, "at": moment(cfg.At, now, zone)} {
 		if word != "" {
-			v.Set(name, moment(word, now, zone))
+			v.Set(name, word)
 		}
 	}
 	if cfg.Open {
