@@ -17,6 +17,7 @@ import (
 	"stormdrain/internal/health"
 	"stormdrain/internal/obs"
 	"stormdrain/internal/quarantine"
+	"stormdrain/internal/query"
 	"stormdrain/pipeline"
 	"stormdrain/server"
 	"stormdrain/tuning"
@@ -36,6 +37,8 @@ func main() {
 		err = bench.Run(ctx, &cfg.Bench, os.Stdout)
 	case config.CommandHealth:
 		err = health.Run(ctx, &cfg.Health, os.Stdout)
+	case config.CommandQuery:
+		err = query.Run(ctx, &cfg.Query, os.Stdout, os.Stderr)
 	case config.CommandDoctor:
 		err = examine(ctx, &cfg, doctor.Here{}, os.Stdout)
 	default:
@@ -104,7 +107,7 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 	reload := newReloader(cfg, read, manager, log)
 	registerReload(metrics, reload)
 	srv, err := server.OpenOn(serverConfig(cfg, shared), server.Parts{
-		Ingester: pipe, Reader: store, Episodes: store, Timeline: store,
+		Ingester: pipe, Reader: store, Episodes: store, Timeline: store, Streamer: pipe.Live(),
 		Readiness: pipe, Quarantine: kept, Reloader: reload, Metrics: metrics, Log: log,
 		Build: obs.Build{Version: build.Version, Revision: build.Commit},
 	}, listeners...)

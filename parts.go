@@ -168,6 +168,8 @@ func registerGauges(m *obs.Metrics, cfg *config.Config, j *journal.Journal, p *p
 	}
 	m.Gauge("intern_bytes", "Memory of the table of known sets.", nil, func() float64 { return float64(p.InternStats().Bytes) })
 	m.Counter("intern_hits_total", "Sets that were known when they came.", nil, func() float64 { return float64(p.InternStats().Hits) })
+	m.Counter("stream_lost_total", "Events that readers of /api/v1/stream were too slow for.", nil,
+		func() float64 { return float64(p.Live().Lost()) })
 	m.Counter("intern_misses_total", "Sets that were new when they came.", nil, func() float64 { return float64(p.InternStats().Misses) })
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"stormdrain/internal/alert"
+	"stormdrain/internal/live"
 	"stormdrain/internal/quarantine"
 	"stormdrain/internal/record"
 )
@@ -49,6 +50,7 @@ type RecordReader interface {
 // Writer is what the pipeline asks of a store; storage.Store says it in full.
 type Writer interface {
 	Position(ctx context.Context, journal alert.ID) (uint64, error)
+	JournalNumber(ctx context.Context, journal alert.ID) (int32, error)
 	Write(ctx context.Context, b *alert.Batch) error
 	Try(ctx context.Context, b *alert.Batch) error
 }
@@ -141,7 +143,11 @@ type Pipeline struct {
 	unanswered     seqSet
 	storeUp        atomic.Bool
 	storeNeverSeen atomic.Bool
-	attempted      uint64 // the highest position given to Write; owned by the storing goroutine
+	live           live.Hub
+
+	// ---- owned by the storing goroutine ----
+	attempted     uint64 // the highest position given to Write
+	journalNumber int32  // the store's, in this session
 
 	stop        context.CancelFunc
 	storingDone chan struct{}
@@ -185,6 +191,9 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 // ErrStoreDown is returned by Ingest and Ready with AckCommit, which cannot be
 // kept without the store.
 var ErrStoreDown = errors.New("the store is down, and journal.ack is commit")
+
+// Live is where what is stored can be listened to.
+func (p *Pipeline) Live() *live.Hub { return &p.live }
 
 // Ready reports whether a 2xx can be promised now.
 func (p *Pipeline) Ready() error {

@@ -76,6 +76,9 @@ func (p *Pipeline) session(ctx context.Context, stored uint64) error {
 		return fmt.Errorf("read journal behind %d: %w", stored, err)
 	}
 	defer records.Close()
+	if err := p.numberJournal(ctx); err != nil {
+		return err
+	}
 	p.stored.advance(stored)
 	p.journal.Stored(stored)
 
@@ -106,6 +109,14 @@ func (p *Pipeline) session(ctx context.Context, stored uint64) error {
 	if rerr := <-readErr; err == nil || rerr != nil && !errors.Is(rerr, context.Canceled) {
 		err = rerr
 	}
+	return err
+}
+
+// numberJournal asks once a session: with a new identity comes a new session.
+func (p *Pipeline) numberJournal(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
+	defer cancel()
+	p.journalNumber, err = p.storer.JournalNumber(ctx, alert.ID(p.journal.ID()))
 	return err
 }
 
@@ -178,6 +189,9 @@ func (p *Pipeline) tryFlush(ctx context.Context, b *batch) error {
 
 // noteStored is the back edge: the batch is committed.
 func (p *Pipeline) noteStored(b *batch) {
+	if p.live.Listening() {
+		p.live.Publish(p.journalNumber, &b.Batch) // before the contents are let go of
+	}
 	for _, e := range b.Entries {
 		e.(*storedEntry).content = nil // from now on the store knows it
 	}

@@ -35,6 +35,9 @@ func (s *Server) drain(ctx context.Context) {
 	patience := cmp.Or(s.cfg.lastRequest, lastRequest)
 	for began := time.Now(); ; {
 		impatient := time.Since(began) >= patience
+		if impatient {
+			s.streams.cut()
+		}
 		if s.conns.leaving(impatient) == 0 {
 			return
 		}

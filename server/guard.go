@@ -108,6 +108,7 @@ func (s *Server) Reload(cfg Config) error {
 	if before.tls != nil || g.tls != nil {
 		s.conns.retire()
 	}
+	s.streams.endAll()
 	s.warnOfGuard(g)
 	return nil
 }

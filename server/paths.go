@@ -13,6 +13,7 @@ const (
 	pathWebhook  = "/webhook"
 	pathRecorder = "/api/v1/recorder"
 	pathAlerts   = "/api/v2/alerts" // where alerts are posted as to an Alertmanager
+	pathStream   = "/api/v1/stream"
 )
 
 // routes builds the way from a path to its handler. All that the router would do
@@ -50,6 +51,12 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		s.alertmanagerPages(r, readPaths)
 	}
 	r.POST(pathAlerts, s.ingestChain("alerts", s.takePosted, 200, 400, 413, 415, 503))
+	if s.Streamer != nil {
+		h := s.chain("stream", s.readStream)
+		r.GET(pathStream, h)
+		r.HEAD(pathStream, h)
+		readPaths[pathStream] = true
+	}
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
 	}

@@ -56,14 +56,15 @@ type Quarantine interface {
 	Body(r alert.Request, reason, detail string) error
 }
 
-// Parts is what a Server works with; all of them must be there, but three: without a
-// Reloader or Episodes there are no pages for them, and without a Timeline no alert is
+// Parts is what a Server works with; all of them must be there, but four: without a
+// Reloader, Episodes or a Streamer there are no pages for them, and without a Timeline no alert is
 // known to be silenced.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
 	Episodes   EpisodeReader
 	Timeline   Timeline
+	Streamer   Streamer
 	Readiness  Readiness
 	Quarantine Quarantine
 	Reloader   Reloader
@@ -82,6 +83,7 @@ type Server struct {
 	http           *fasthttp.Server
 	listeners      []*listener
 	conns          *connections
+	streams        *streams
 	bodies         *bodies
 	decoders       compress.Decoders
 	encoders       compress.Encoders
@@ -158,6 +160,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		Parts: parts, cfg: cfg,
 		complain: sampled(parts.Log),
 		conns:    newConnections(cfg.MaxConnections, parts.Metrics.HTTPConnectionsRefused),
+		streams:  newStreams(),
 		bodies:   newBodies(newBudget(cfg.InFlightMaxBytes)),
 		ids:      newRequestIDs(),
 		failed:   make(chan error, 1),
@@ -180,6 +183,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		func() float64 { return float64(s.conns.count()) })
 	s.Metrics.Gauge("http_connections_max", "Connections that may be open at once, server.max_connections.", nil,
 		func() float64 { return float64(cfg.MaxConnections) })
+	s.Metrics.Gauge("streams", "Readers of /api/v1/stream.", nil, func() float64 { return float64(s.streams.count()) })
 	for _, l := range listeners {
 		s.serve(l)
 	}
@@ -242,6 +246,7 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) close(ctx context.Context) error {
 	s.closing.Store(true)
 	defer s.stopReading()
+	s.streams.close()
 	s.drain(ctx)
 	for _, l := range s.listeners {
 		l.Close()

@@ -10,6 +10,8 @@ POST /api/v1/recorder    what an event_recorder of Alertmanager sends
 POST /api/v2/alerts      alerts, from Prometheus and all that sends to an Alertmanager as it does
 GET  /api/v1/events      what was received; from, to, filter, status, receiver, source, fingerprint,
                          limit, cursor, format=json|ndjson|csv
+GET  /api/v1/stream      what is stored, as it is stored: server-sent events; filter, status, receiver, source,
+                         fingerprint
 GET  /api/v1/timeline    what event recorders said; fingerprint, kind, instance, silence, from, to,
                          limit, cursor
 GET  /api/v2/alerts      what fires, as an Alertmanager answers; with alerts/groups, receivers, silences, status

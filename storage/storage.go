@@ -16,6 +16,10 @@ type Store interface {
 	// due run first.
 	Position(ctx context.Context, journal alert.ID) (uint64, error)
 
+	// JournalNumber returns the number of a journal that Position has registered,
+	// as it is in alert.DeliveryNumber.
+	JournalNumber(ctx context.Context, journal alert.ID) (int32, error)
+
 	// Write stores the batch and the position b.To in one transaction; nil
 	// means committed. ErrPosition: the store is not at b.From, nothing was
 	// written. An error with Permanent() true means that the data was refused,

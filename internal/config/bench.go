@@ -102,7 +102,9 @@ func (durations) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 
 // hasOwnFlags tells the commands that speak to a running server, and have flags
 // of their own, from those that read its settings.
-func hasOwnFlags(command string) bool { return command == CommandBench || command == CommandHealth }
+func hasOwnFlags(command string) bool {
+	return command == CommandBench || command == CommandHealth || command == CommandQuery
+}
 
 // fromEnvironment gives the flags of such commands their variables; those of the
 // settings are load's.

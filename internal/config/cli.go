@@ -22,6 +22,7 @@ type grammar struct {
 	CheckConfig struct{} `cmd:"" name:"check-config" help:"Read the configuration, print OK or what is wrong with it (status 1), and start nothing."`
 	Doctor      Doctor   `cmd:"" help:"Look at this machine and at the store with the settings that serve would have: is it fit? Status 1 when a check fails."`
 	Bench       Bench    `cmd:"" help:"Load a running server at a constant rate, and say how long it took to answer."`
+	Query       Query    `cmd:"" help:"Ask a running server what fired: episodes, events or statistics, as a table or for machines."`
 	Health      Health   `cmd:"" help:"Ask a running server whether it can take alerts; exit status 1 when it cannot. For container health checks."`
 }
 
@@ -52,6 +53,7 @@ type commandLine struct {
 
 	bench  Bench
 	health Health
+	query  Query
 	doctor Doctor
 	exited bool // --help or --version was given and has been answered
 }
@@ -67,18 +69,21 @@ func (c *commandLine) parse(args []string) (command string, err error) {
 		kong.PostBuild(c.addFlags),
 		kong.Help(c.printHelp),
 		benchGroups(),
+		queryGroups(),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), durations{}),
 		kong.Resolvers(fromEnvironment(c.environ)),
 	)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: grammar of the command line: %v", err))
 	}
-	ctx, err := parser.Parse(args)
+	ctx, err := parser.Parse(gathered(args, parser.Model))
 	if err != nil {
 		return "", usageError(err)
 	}
-	if command = ctx.Command(); hasOwnFlags(command) && !c.exited {
-		c.bench, c.health = read.Bench, read.Health
+	command, _, _ = strings.Cut(ctx.Command(), " ") // without its arguments
+	if hasOwnFlags(command) && !c.exited {
+		c.bench, c.health, c.query = read.Bench, read.Health, read.Query
+		c.query.NoColor = plainTerminal(c.environ)
 		return command, c.refuseSettings(command)
 	}
 	c.doctor = read.Doctor

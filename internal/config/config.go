@@ -34,6 +34,7 @@ type Config struct {
 
 	Bench  Bench  // of the command bench, which has no other part of a Config
 	Health Health // likewise
+	Query  Query  // likewise
 	Doctor Doctor // of the command doctor
 
 	// Adjusted says in one line each which default gave way to a key that was

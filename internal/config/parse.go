@@ -29,7 +29,7 @@ type Doctor struct {
 // the file, in this order of precedence, over the defaults.
 //
 // It returns the command that is left to run, which is "serve", "bench", "doctor",
-// "health" or nothing: then all was said on stdout or stderr, and code is the exit
+// "health", "query" or nothing: then all was said on stdout or stderr, and code is the exit
 // status.
 func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, command string, code int) {
 	settings := settingsOf(&cfg)
@@ -42,7 +42,7 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 		Complain(stderr, err)
 		return cfg, "", ExitUsage
 	case hasOwnFlags(command):
-		cfg.Bench, cfg.Health = line.bench, line.health
+		cfg.Bench, cfg.Health, cfg.Query = line.bench, line.health, line.query
 		return cfg, command, ExitOK
 	}
 	if errs := fill(settings, &cfg, environ); len(errs) > 0 {

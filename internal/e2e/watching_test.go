@@ -140,6 +140,8 @@ func TestMetricsAreThoseOfTheContract(t *testing.T) {
 		f("http_connections_refused_total", counter)
 		f("http_tls_handshakes_failed_total", counter)
 		f("webhook_body_bytes_total", counter)
+		f("streams", gauge)
+		f("stream_lost_total", counter)
 		f("journal_bytes", gauge)
 		f("journal_max_bytes", gauge)
 		f("journal_torn_tails_total", counter)

@@ -23,6 +23,7 @@ func Exercise(t *testing.T, open func(t *testing.T) storage.Store) {
 	}{
 		{"Position", testPosition},
 		{"PositionMovesWithoutRows", testPositionAlone},
+		{"JournalNumbers", testJournalNumbers},
 		{"RetriesAreStoredOnce", testRetries},
 		{"TwoJournals", testTwoJournals},
 		{"WritersOfTheSameEntries", testSameEntries},

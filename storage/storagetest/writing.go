@@ -75,6 +75,31 @@ func testPositionAlone(t *testing.T, open func(*testing.T) storage.Store) {
 	s.check(all())
 }
 
+func testJournalNumbers(t *testing.T, open func(*testing.T) storage.Store) {
+	s := setup(t, open)
+	s.add(journalB, 0, simple("b", 1, 1))
+	s.add(journalA, 0, simple("a", 1, 1))
+	for _, journal := range []alert.ID{journalA, journalB} {
+		number, err := s.store.JournalNumber(s.ctx, journal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		err = s.store.Events(s.ctx, all(), func(e *alert.Stored) error {
+			if e.Delivery == alert.DeliveryNumber(number, 1) {
+				found++
+			}
+			return nil
+		})
+		if err != nil || number < 1 || found != 1 {
+			t.Errorf("journal %x has the number %d, and %d events, %v", journal, number, found, err)
+		}
+	}
+	if n, err := s.store.JournalNumber(s.ctx, alert.ID{1, 2, 3}); err == nil {
+		t.Errorf("a journal that nobody has registered has the number %d", n)
+	}
+}
+
 func testRetries(t *testing.T, open func(*testing.T) storage.Store) {
 	s := setup(t, open)
 	b := Batch(journalA, 0, simple("a", 1, 5))
