@@ -47,11 +47,13 @@ type Quarantine interface {
 	Body(r alert.Request, reason, detail string) error
 }
 
-// Parts is what a Server works with; all of them must be there, but the Reloader:
-// without one there is no page for it.
+// Parts is what a Server works with; all of them must be there, but the Reloader,
+// Episodes and State: without one there are no pages for it.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
+	Episodes   Episodes
+	State      Stater
 	Readiness  Readiness
 	Quarantine Quarantine
 	Reloader   Reloader
@@ -75,6 +77,7 @@ type Server struct {
 	ids            *requestIDs
 	protocolErrors *obs.HTTPHandler
 	access         sampler
+	pace           *pace
 
 	reloading sync.Mutex // held while what follows is made anew
 	guard     atomic.Pointer[guard]
@@ -145,6 +148,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		conns:    newConnections(cfg.MaxConnections, parts.Metrics.HTTPConnectionsRefused),
 		bodies:   newBodies(newBudget(cfg.InFlightMaxBytes)),
 		ids:      newRequestIDs(),
+		pace:     newPace(parts.Metrics.Traffic),
 		failed:   make(chan error, 1),
 		closed:   make(chan struct{}),
 	}
@@ -164,6 +168,8 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		func() float64 { return float64(s.conns.count()) })
 	s.Metrics.Gauge("http_connections_max", "Connections that may be open at once, server.max_connections.", nil,
 		func() float64 { return float64(cfg.MaxConnections) })
+	missed := &silence{overview: s.Episodes}
+	s.Metrics.Gauge("sources_silent", "Sources that have been silent for more than twice their longest usual pause, and for less than a day.", nil, missed.silent)
 	for _, l := range listeners {
 		s.serve(l)
 	}

@@ -8,6 +8,14 @@ POST /webhook            alerts, from a webhook_config of Alertmanager or a cont
 POST /webhook/{source}   the same, with the name of the cluster they come from
 GET  /api/v1/events      what was received; from, to, filter, status, receiver, source, fingerprint,
                          limit, cursor, format=json|ndjson|csv
+GET  /api/v1/episodes    what became of it, one row for each firing; as events, and at, open=true
+GET  /api/v1/stats       how often and for how long; as episodes, and by, sort
+GET  /api/v1/received    what came in per step; from, to, step, filter, source, receiver, fingerprint
+GET  /api/v1/gaps        what may be missing; from, to, limit
+GET  /api/v1/sources     who sends
+GET  /api/v1/labels      names of labels; prefix, limit
+GET  /api/v1/label/{name}/values
+GET  /api/v1/status      how it is here
 GET  /-/healthy          200 while the process runs
 GET  /-/ready            200 while alerts can be taken in, else 503 and why
 POST /-/reload           reads the configuration again, as SIGHUP does
