@@ -104,7 +104,7 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 	reload := newReloader(cfg, read, manager, log)
 	registerReload(metrics, reload)
 	srv, err := server.OpenOn(serverConfig(cfg, shared), server.Parts{
-		Ingester: pipe, Reader: store, Readiness: pipe, Quarantine: kept, Reloader: reload, Metrics: metrics, Log: log,
+		Ingester: pipe, Reader: store, Episodes: episodesOf(store), State: newState(kind, wal, pipe), Readiness: pipe, Quarantine: kept, Reloader: reload, Metrics: metrics, Log: log,
 	}, listeners...)
 	if err != nil {
 		return err

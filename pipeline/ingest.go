@@ -123,7 +123,7 @@ func (p *Pipeline) Ingest(r alert.Request) (int, error) {
 		p.bodies.add(r.Kind, hash, r.Body, result)
 	}
 	in.source, in.requestID = r.Source, r.RequestID
-	n := in.result.elements
+	n, truncated := in.result.elements, in.result.truncated
 
 	deadline := r.Deadline
 	if deadline.IsZero() {
@@ -143,6 +143,9 @@ func (p *Pipeline) Ingest(r alert.Request) (int, error) {
 		p.noteAccepted(seq)
 	}
 	p.observer.AlertsReceived(n)
+	if truncated > 0 {
+		p.observer.AlertsTruncated(truncated)
+	}
 	return n, nil
 }
 

@@ -39,6 +39,7 @@ func Exercise(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"OneMicrosecond", testOneMicrosecond},
 		{"RandomQueries", testRandomQueries},
 		{"Connections", testConnections},
+		{"Truncated", testTruncated},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
