@@ -58,6 +58,9 @@ func (s *Stats) Ranking(order Sort) (groups []*Group, total *Group) {
 		total.mean, total.p95 = sum/float64(resolved), percentile(groups, rank95(resolved), longest)
 		total.resolved = resolved
 	}
+	for _, g := range groups {
+		g.lengths = nil // an export may take its time, and needs them no more
+	}
 	return groups, total
 }
 
