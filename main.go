@@ -107,7 +107,7 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 	reload := newReloader(cfg, read, manager, log)
 	registerReload(metrics, reload)
 	srv, err := server.OpenOn(serverConfig(cfg, shared), server.Parts{
-		Ingester: pipe, Reader: store, Episodes: store, Timeline: store, Streamer: pipe.Live(),
+		Ingester: pipe, Reader: store, Episodes: store, Timeline: store, State: newState(kind, wal, pipe), Streamer: pipe.Live(),
 		Readiness: pipe, Quarantine: kept, Reloader: reload, Metrics: metrics, Log: log,
 		Build: obs.Build{Version: build.Version, Revision: build.Commit},
 	}, listeners...)

@@ -113,6 +113,8 @@ func newObserver(m *obs.Metrics, store string) *observer {
 
 func (o *observer) AlertsReceived(n int) { o.m.AlertsReceived.Add(float64(n)) }
 
+func (o *observer) AlertsTruncated(n uint64) { o.m.AlertsTruncated.Add(float64(n)) }
+
 func (o *observer) AlertsStored(stored, replayed int) {
 	o.m.AlertsStored.Add(float64(stored))
 	o.m.AlertsReplayed.Add(float64(replayed))
@@ -152,12 +154,7 @@ func registerGauges(m *obs.Metrics, cfg *config.Config, j *journal.Journal, p *p
 	m.Gauge("journal_backlog_deliveries", "Deliveries in the journal that are not in the store yet.", nil,
 		func() float64 { return float64(j.Stats().BacklogFrames) })
 	m.Gauge("journal_oldest_seconds", "Age of the oldest delivery that is not in the store yet; 0 without one.", nil,
-		func() float64 {
-			if at := j.Stats().OldestReceivedAt; !at.IsZero() {
-				return max(0, time.Since(at).Seconds())
-			}
-			return 0
-		})
+		func() float64 { return ageOf(j.Stats().OldestReceivedAt).Seconds() })
 	m.Gauge("journal_bytes", "Bytes of the journal on the disk.", nil, func() float64 { return float64(j.Stats().TotalBytes) })
 	m.Gauge("journal_max_bytes", "Bytes that the journal may take, journal.max_bytes; a delivery that finds no room gets 503.", nil,
 		func() float64 { return float64(cfg.Journal.MaxBytes) })

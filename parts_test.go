@@ -198,6 +198,7 @@ func (c *counts) add(n *int, by int) { c.mu.Lock(); *n += by; c.mu.Unlock() }
 func (c *counts) flushed() int     { c.mu.Lock(); defer c.mu.Unlock(); return c.flushes }
 func (c *counts) storedSoFar() int { c.mu.Lock(); defer c.mu.Unlock(); return c.stored }
 
+func (c *counts) AlertsTruncated(uint64)            {}
 func (c *counts) AlertsReceived(n int)              { c.add(&c.received, n) }
 func (c *counts) AlertsQuarantined(_ string, n int) { c.add(&c.quarantined, n) }
 func (c *counts) BodyQuarantined(string)            {}

@@ -127,11 +127,14 @@ func (p *Pipeline) Ingest(r alert.Request) (int, error) {
 		p.bodies.add(r.Kind, hash, r.Body, result)
 	}
 	in.source, in.requestID = r.Source, r.RequestID
-	n := in.result.elements
+	n, truncated := in.result.elements, in.result.truncated
 	if err := p.append(in, r.Deadline); err != nil {
 		return 0, err
 	}
 	p.observer.AlertsReceived(n)
+	if truncated > 0 {
+		p.observer.AlertsTruncated(truncated)
+	}
 	return n, nil
 }
 

@@ -64,6 +64,7 @@ type Quarantine interface {
 // Observer is told what happens, for the metrics. Its methods must not block.
 type Observer interface {
 	AlertsReceived(n int)
+	AlertsTruncated(n uint64) // that a sender said it left out of a delivery which was received
 	AlertsStored(stored, replayed int)
 	AlertsQuarantined(reason string, n int)
 	BodyQuarantined(reason string)
@@ -81,6 +82,9 @@ const (
 	AckCommit Ack = "commit" // committed in the store
 	AckMemory Ack = "memory" // accepted only
 )
+
+// StoreUp reports whether the store answered the last time it was asked.
+func (p *Pipeline) StoreUp() bool { return p.storeUp.Load() }
 
 // Config of a pipeline. The zero value is not usable; see DefaultConfig.
 type Config struct {

@@ -48,12 +48,6 @@ func say(ctx *fasthttp.RequestCtx, code int, line string) {
 	answerJSON(ctx, events.AppendString(nil, oneLine(line)))
 }
 
-// answerJSON answers with a value, which it takes, and ends the line.
-func answerJSON(ctx *fasthttp.RequestCtx, value []byte) {
-	ctx.Response.Header.SetContentType(typeJSON)
-	ctx.Response.SetBodyRaw(append(value, '\n'))
-}
-
 // noSuchAlertmanagerPage answers what nothing else below /api/v2/ does.
 func (s *Server) noSuchAlertmanagerPage(ctx *fasthttp.RequestCtx, path string, readPaths map[string]bool) {
 	code, line := fasthttp.StatusMethodNotAllowed, path+" is read with GET; stormdrain changes nothing in an Alertmanager: make and expire silences there"

@@ -22,6 +22,7 @@ import (
 // memory is a store of episodes and recorded events that holds them in memory, and
 // answers as storage.EpisodeReader and storage.Recorder say.
 type memory struct {
+	archive                   // for what nothing here asks
 	episodes []*alert.Episode // newest first
 	recorded []*alert.StoredRecorded
 	fail     error
@@ -80,8 +81,8 @@ func startMemory(t *testing.T, m *memory) *Server {
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// firing is an episode that began so long before noon. Its group is its team's.
-func firing(number int64, ago time.Duration, receiver string, labels ...string) *alert.Episode {
+// fires is an episode that began so long before noon. Its group is its team's.
+func fires(number int64, ago time.Duration, receiver string, labels ...string) *alert.Episode {
 	e := &alert.Episode{
 		Number: number, StartsAt: alert.FromTime(noon.Add(-ago)), EndsAt: alert.NoTime, Superseded: alert.NoTime,
 		LastReceivedAt: noon.Add(-time.Minute).UnixMicro(), Receipts: 1, Receivers: []string{receiver},
@@ -100,7 +101,7 @@ func firing(number int64, ago time.Duration, receiver string, labels ...string) 
 	return e
 }
 
-func ask(t *testing.T, s *Server, path string) (code int, body string) {
+func askAlertmanager(t *testing.T, s *Server, path string) (code int, body string) {
 	t.Helper()
 	resp, err := http.Get("http://" + s.address() + path)
 	if err != nil {
@@ -119,7 +120,7 @@ func ask(t *testing.T, s *Server, path string) (code int, body string) {
 
 func askInto(t *testing.T, s *Server, path string, into any) {
 	t.Helper()
-	code, body := ask(t, s, path)
+	code, body := askAlertmanager(t, s, path)
 	if err := json.Unmarshal([]byte(body), into); err != nil || code != 200 {
 		t.Fatalf("%s: %d %.300s %v", path, code, body, err)
 	}
@@ -219,10 +220,10 @@ func silenced(at time.Time, by string, e *alert.Episode) *alert.StoredRecorded {
 // furnished is a store with three alerts of two teams that fire, one that fired
 // earlier, and a silence.
 func furnished() *memory {
-	a := firing(5, time.Hour, "team-a", "alertname", "Crash", "team", "a")
-	b := firing(4, 2*time.Hour, `team \(b\)`, "alertname", "Disk", "severity", "critical", "team", "b")
-	c := firing(3, 3*time.Hour, "", "alertname", "Posted")
-	over := firing(2, 5*time.Hour, "team-a", "alertname", "Over", "team", "a")
+	a := fires(5, time.Hour, "team-a", "alertname", "Crash", "team", "a")
+	b := fires(4, 2*time.Hour, `team \(b\)`, "alertname", "Disk", "severity", "critical", "team", "b")
+	c := fires(3, 3*time.Hour, "", "alertname", "Posted")
+	over := fires(2, 5*time.Hour, "team-a", "alertname", "Over", "team", "a")
 	over.Status, over.EndsAt = alert.Resolved, alert.FromTime(noon.Add(-4*time.Hour))
 	current := fmt.Sprintf(silenceText, "2026-11-24T13:00:00Z")
 	older := fmt.Sprintf(silenceText, "2026-11-24T11:30:00Z")
@@ -264,7 +265,7 @@ func TestAlertmanagerAPIHasTheRequiredFields(t *testing.T) {
 	}
 	empty := startMemory(t, &memory{})
 	for _, path := range []string{"/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/receivers", "/api/v2/silences"} {
-		if code, body := ask(t, empty, path); code != 200 || body != "[]\n" {
+		if code, body := askAlertmanager(t, empty, path); code != 200 || body != "[]\n" {
 			t.Errorf("%s with nothing: %d %q", path, code, body)
 		}
 	}
@@ -285,7 +286,7 @@ func TestAlertmanagerAPIForKarmaAndGrafana(t *testing.T) {
 		"/api/v2/silence/" + silenceID,
 		"/api/v2/receivers",
 	} {
-		if code, body := ask(t, s, path); code != 200 || !json.Valid([]byte(body)) {
+		if code, body := askAlertmanager(t, s, path); code != 200 || !json.Valid([]byte(body)) {
 			t.Errorf("%s: %d %.200s", path, code, body)
 		}
 	}
@@ -405,7 +406,7 @@ func TestSuppressionEnds(t *testing.T) {
 
 func TestOpenGroups(t *testing.T) {
 	m := furnished()
-	twin := firing(1, 6*time.Hour, "team-a", "alertname", "Twin", "team", "a")
+	twin := fires(1, 6*time.Hour, "team-a", "alertname", "Twin", "team", "a")
 	m.episodes = append(m.episodes, twin)
 	s := startMemory(t, m)
 	f := func(query string, want ...string) {
@@ -486,7 +487,7 @@ func TestSilences(t *testing.T) {
 	if askInto(t, s, "/api/v2/silence/"+silenceID+"?"+atNoon, &same); fmt.Sprint(same) != fmt.Sprint(one) {
 		t.Errorf("%+v, want %+v", same, one)
 	}
-	if code, body := ask(t, s, "/api/v2/silence/none"); code != 404 || !strings.HasPrefix(body, `"no event recorder`) {
+	if code, body := askAlertmanager(t, s, "/api/v2/silence/none"); code != 404 || !strings.HasPrefix(body, `"no event recorder`) {
 		t.Errorf("%d %s", code, body)
 	}
 }
@@ -497,7 +498,7 @@ func TestManyOpenAlerts(t *testing.T) {
 	m := &memory{}
 	const n = 2000
 	for i := range n {
-		e := firing(n-int64(i), time.Duration(i)*time.Second, "r", "alertname", fmt.Sprint("A", i), "team", fmt.Sprint(i%7))
+		e := fires(n-int64(i), time.Duration(i)*time.Second, "r", "alertname", fmt.Sprint("A", i), "team", fmt.Sprint(i%7))
 		e.Details = &alert.Details{Annotations: []alert.Pair{{Name: "text", Value: strings.Repeat("x", 10_000)}}} // 20 MB in all
 		m.episodes = append(m.episodes, e)
 	}
@@ -543,7 +544,7 @@ func TestManyOpenAlerts(t *testing.T) {
 func TestUnreadableEpisodes(t *testing.T) {
 	s := startMemory(t, &memory{fail: errors.New("connection refused")})
 	for _, path := range []string{"/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/receivers"} {
-		if code, body := ask(t, s, path); code != 503 || !strings.HasPrefix(body, `"the store cannot be read: connection refused`) || !json.Valid([]byte(body)) {
+		if code, body := askAlertmanager(t, s, path); code != 503 || !strings.HasPrefix(body, `"the store cannot be read: connection refused`) || !json.Valid([]byte(body)) {
 			t.Errorf("%s: %d %s", path, code, body)
 		}
 	}
@@ -553,7 +554,7 @@ func TestAlertmanagerAPIRefuses(t *testing.T) {
 	s := startMemory(t, furnished())
 	f := func(path, part string) {
 		t.Helper()
-		code, body := ask(t, s, path)
+		code, body := askAlertmanager(t, s, path)
 		var line string
 		if err := json.Unmarshal([]byte(body), &line); err != nil || code != 400 || !strings.Contains(line, part) || strings.Contains(line, "\n") {
 			t.Errorf("%s: %d %q, want %q", path, code, body, part)

@@ -49,6 +49,9 @@ func (s *Server) chainFor(k kind, name string, h fasthttp.RequestHandler, codes 
 		codes = append(codes, fasthttp.StatusUnauthorized)
 	}
 	links := []middleware{s.giveID}
+	if k == ingest {
+		links = append(links, s.keepPace)
+	}
 	if g.access {
 		links = append(links, s.logAccess)
 	}

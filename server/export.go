@@ -1,13 +1,13 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
-	"stormdrain/internal/alert"
 	"stormdrain/server/events"
 )
 
@@ -18,32 +18,32 @@ const exportChunk = 32 << 10
 // export is the rest of an answer that is too long to be held: fasthttp lets it
 // write itself, in the goroutine of its connection, once the header is sent.
 type export struct {
-	server *Server
-	client *conn
-	format events.Format
-	query  *alert.Query
-	gzip   bool // what is written is compressed
+	server  *Server
+	client  *conn
+	listing listing
+	format  events.Format
+	limit   int  // how many elements are wanted; 0: all
+	gzip    bool // what is written is compressed
 
 	buffer []byte // not yet sent
-	last   alert.Cursor
-	sent   int // events that are in buffer or were in it
+	sent   int    // elements that are in buffer or were in it
 }
 
-// startExport answers with all that q asks for. The first chunk is collected
+// startExport answers with a listing, to its end or to a limit. The first chunk is collected
 // before the answer begins, so that a store that cannot be read is a 503; an
 // export that fits into it has a Content-Length, too.
-func (s *Server) startExport(ctx *fasthttp.RequestCtx, q *alert.Query, format events.Format) {
-	e := &export{server: s, client: ctx.Conn().(*conn), format: format, query: q}
+func (s *Server) startExport(ctx *fasthttp.RequestCtx, l listing, format events.Format, limit int) {
+	e := &export{server: s, client: ctx.Conn().(*conn), listing: l, format: format, limit: limit}
 	contentType := "application/x-ndjson"
 	if format == events.CSV {
 		contentType = "text/csv; charset=utf-8; header=present"
-		e.buffer = append(e.buffer, events.CSVHeader...)
+		e.buffer = append(e.buffer, l.words().csvHeader...)
 	}
-	err := s.query(e.client, q, func(event *alert.Stored) error {
+	err := e.read(limit, func() error {
 		if len(e.buffer) >= exportChunk {
 			return errPageFull
 		}
-		e.add(event)
+		e.add()
 		return nil
 	})
 	if err != nil && !errors.Is(err, errPageFull) {
@@ -62,13 +62,15 @@ func (s *Server) startExport(ctx *fasthttp.RequestCtx, q *alert.Query, format ev
 	ctx.Response.SetBodyStream(e, -1)
 }
 
-func (e *export) add(event *alert.Stored) {
-	if e.format == events.CSV {
-		e.buffer = events.AppendCSV(e.buffer, event)
-	} else {
-		e.buffer = append(events.AppendJSON(e.buffer, event), '\n')
+func (e *export) read(limit int, yield func() error) error {
+	return e.server.ask(e.client, func(ctx context.Context) error { return e.listing.read(ctx, limit, yield) })
+}
+
+func (e *export) add() {
+	e.buffer = e.listing.appendTo(e.buffer, e.format)
+	if e.format == events.NDJSON {
+		e.buffer = append(e.buffer, '\n')
 	}
-	e.last = event.Cursor()
 	e.sent++
 }
 
@@ -101,16 +103,15 @@ func (e *export) writeTo(w io.Writer) (total int64, err error) {
 	if err := flush(); err != nil {
 		return total, err
 	}
-	rest, after := *e.query, e.last
-	rest.After = &after // its own: the store looks at it as long as it reads
-	if rest.Limit > 0 {
-		if rest.Limit -= e.sent; rest.Limit == 0 {
+	rest := 0
+	if e.limit > 0 {
+		if rest = e.limit - e.sent; rest == 0 {
 			return total, nil
 		}
 	}
 	var writing error
-	err = e.server.query(e.client, &rest, func(event *alert.Stored) error {
-		e.add(event)
+	err = e.read(rest, func() error {
+		e.add()
 		if len(e.buffer) >= exportChunk {
 			writing = flush()
 		}
@@ -119,7 +120,7 @@ func (e *export) writeTo(w io.Writer) (total int64, err error) {
 	if err == nil {
 		err = flush()
 	} else if writing == nil {
-		e.server.complain.Warn().Err(err).Int("events", e.sent).Msg("an export was broken off")
+		e.server.complain.Warn().Err(err).Str("of", e.listing.words().key).Int("sent", e.sent).Msg("an export was broken off")
 	}
 	return total, err
 }

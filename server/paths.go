@@ -30,17 +30,14 @@ func (s *Server) routes() fasthttp.RequestHandler {
 	r.HandleMethodNotAllowed = false // its Allow would name OPTIONS
 	r.HandleOPTIONS = false
 	r.NotFound = noPage(s.chain("misdirected", s.noSuchPage(readPaths), 404, 405), s.chain("other", s.noSuchPage(readPaths)))
-	for _, page := range []struct {
-		path, name string
-		handler    fasthttp.RequestHandler
-	}{
+	for _, page := range append([]page{
 		{"/", "index", s.index},
 		{"/-/healthy", "healthy", s.healthy},
 		{"/-/ready", "ready", s.ready},
 		{"/metrics", "metrics", s.metricsHandler()},
 		{"/api/v1/events", "events", s.compressed(s.readEvents)},
 		{"/api/v1/timeline", "timeline", s.compressed(s.readTimeline)},
-	} {
+	}, s.historyPages()...) {
 		h := s.chain(page.name, page.handler)
 		r.GET(page.path, h)
 		r.HEAD(page.path, h)
@@ -65,6 +62,7 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		r.GET("/debug/pprof/", h)
 		r.GET("/debug/pprof/{profile:*}", h)
 	}
+	labelValues := s.chain("label_values", s.compressed(s.readLabelValues))
 	return func(ctx *fasthttp.RequestCtx) {
 		// Not by the router: it has no place for /webhook/ beside
 		// /webhook/{source}, and a parameter costs three allocations.
@@ -77,12 +75,22 @@ func (s *Server) routes() fasthttp.RequestHandler {
 			recorder(ctx)
 			return
 		}
+		// Nor this: a label's name may have an escaped slash in it.
+		if s.Episodes != nil && (ctx.IsGet() || ctx.IsHead()) && isLabelValues(ctx.URI().PathOriginal()) {
+			labelValues(ctx)
+			return
+		}
 		r.Handler(ctx)
 	}
 }
 
 func isRecorder(path []byte) bool {
 	return string(path) == pathRecorder || string(path) == pathRecorder+"/"
+}
+
+func isLabelValues(path []byte) bool {
+	_, ok := labelOf(path)
+	return ok
 }
 
 func isWebhook(path []byte) bool {
@@ -118,7 +126,7 @@ func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "an event recorder's events come in with POST to "+pathRecorder+"; /api/v1/timeline reads them")
 		case bytes.HasPrefix(path, []byte(pathAlertmanager)):
 			s.noSuchAlertmanagerPage(ctx, string(path), readPaths)
-		case readPaths[string(path)]:
+		case readPaths[string(path)] || s.Episodes != nil && isLabelValues(path):
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")
 		case s.Reloader != nil && string(path) == pathReload:
@@ -161,6 +169,12 @@ func appendSource(dst, path []byte) ([]byte, bool) {
 	if !ok {
 		return dst, false
 	}
+	return appendUnescaped(dst, raw)
+}
+
+// appendUnescaped appends what is percent-encoded in a part of a path. False when
+// it is wrongly so, or not UTF-8.
+func appendUnescaped(dst, raw []byte) ([]byte, bool) {
 	start := len(dst)
 	for i := 0; i < len(raw); i++ {
 		c := raw[i]

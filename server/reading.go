@@ -3,80 +3,42 @@ package server
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
-	"stormdrain/internal/alert"
 	"stormdrain/server/events"
 )
 
 // readEvents is GET and HEAD /api/v1/events.
 func (s *Server) readEvents(ctx *fasthttp.RequestCtx) {
-	q, format, err := eventQuery(ctx, time.Now())
-	if err != nil {
-		s.refuse(ctx, fasthttp.StatusBadRequest, oneLine(err.Error()))
-		return
-	}
-	if format == events.JSON {
-		s.readPage(ctx, q)
-		return
-	}
-	s.startExport(ctx, q, format)
-}
-
-func eventQuery(ctx *fasthttp.RequestCtx, now time.Time) (*alert.Query, events.Format, error) {
 	var p events.Params
-	for name, value := range ctx.QueryArgs().All() {
-		if err := p.Set(string(name), string(value), now); err != nil {
-			return nil, 0, err
-		}
-	}
-	return p.Query()
-}
-
-// largestPage is after how many bytes a page ends before its limit is reached,
-// so that 10 000 events of a megabyte each do not meet in memory. The cursor
-// goes on from there as from any other page.
-const largestPage = 32 << 20
-
-var errPageFull = errors.New("page full")
-
-// readPage answers with one page as a JSON object. One event more than the page
-// holds is asked for: it tells whether there is a next page at all.
-func (s *Server) readPage(ctx *fasthttp.RequestCtx, q *alert.Query) {
-	limit := q.Limit
-	q.Limit++
-	var last alert.Cursor
-	more, n := false, 0
-	page := []byte(`{"events":[`)
-	err := s.query(ctx.Conn().(*conn), q, func(e *alert.Stored) error {
-		if n == limit || len(page) >= largestPage {
-			more = true
-			return errPageFull
-		}
-		if n > 0 {
-			page = append(page, ',')
-		}
-		page = events.AppendJSON(page, e)
-		last = e.Cursor()
-		n++
-		return nil
-	})
-	if err != nil && !errors.Is(err, errPageFull) {
-		s.notRead(ctx, err)
+	now := time.Now()
+	if !s.params(ctx, func(name, value string) error { return p.Set(name, value, now) }) {
 		return
 	}
-	page = append(page, `],"next":`...)
-	if more {
-		page = strconv.AppendQuote(page, events.FormatCursor(last))
-	} else {
-		page = append(page, "null"...)
+	q, format, err := p.Query()
+	if err != nil {
+		s.wrongParam(ctx, err)
+		return
 	}
-	page = append(page, "}\n"...)
-	ctx.Response.Header.SetContentType(typeJSON)
-	ctx.Response.SetBodyRaw(page)
+	s.list(ctx, &eventListing{reader: s.Reader, query: q}, format, q.Limit)
+}
+
+// params gives every parameter of a request to set. false: one was wrong, and the
+// request is answered.
+func (s *Server) params(ctx *fasthttp.RequestCtx, set func(name, value string) error) bool {
+	for name, value := range ctx.QueryArgs().All() {
+		if err := set(string(name), string(value)); err != nil {
+			s.wrongParam(ctx, err)
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Server) wrongParam(ctx *fasthttp.RequestCtx, err error) {
+	s.refuse(ctx, fasthttp.StatusBadRequest, oneLine(err.Error()))
 }
 
 func (s *Server) notRead(ctx *fasthttp.RequestCtx, err error) {
@@ -84,11 +46,6 @@ func (s *Server) notRead(ctx *fasthttp.RequestCtx, err error) {
 		s.unreadable.failed(s.Log, err.Error())
 	}
 	answer(ctx, fasthttp.StatusServiceUnavailable, "the store cannot be read: "+oneLine(err.Error())+"; try again")
-}
-
-// query asks the store for events, see ask.
-func (s *Server) query(client *conn, q *alert.Query, yield func(*alert.Stored) error) error {
-	return s.ask(client, func(ctx context.Context) error { return s.Reader.Events(ctx, q, yield) })
 }
 
 // ask asks the store on behalf of a client, and no longer than the client stays.

@@ -38,13 +38,6 @@ type Reader interface {
 	Events(ctx context.Context, q *alert.Query, yield func(*alert.Stored) error) error
 }
 
-// EpisodeReader gives episodes out.
-type EpisodeReader interface {
-	// Episodes calls yield for each episode that q asks for, in its order, and
-	// returns yield's error as it is. What yield is given is read-only.
-	Episodes(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.Episode) error) error
-}
-
 // Readiness knows whether a 2xx can be promised.
 type Readiness interface {
 	Ready() error // nil: ready; else why not, in one line
@@ -56,13 +49,14 @@ type Quarantine interface {
 	Body(r alert.Request, reason, detail string) error
 }
 
-// Parts is what a Server works with; all of them must be there, but four: without a
-// Reloader, Episodes or a Streamer there are no pages for them, and without a Timeline no alert is
-// known to be silenced.
+// Parts is what a Server works with; all of them must be there, but five: without a
+// Reloader, Episodes, a State or a Streamer there are no pages for them, and without a
+// Timeline no alert is known to be silenced.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
-	Episodes   EpisodeReader
+	Episodes   Episodes
+	State      Stater
 	Timeline   Timeline
 	Streamer   Streamer
 	Readiness  Readiness
@@ -90,6 +84,7 @@ type Server struct {
 	ids            *requestIDs
 	protocolErrors *obs.HTTPHandler
 	access         sampler
+	pace           *pace
 
 	reloading sync.Mutex // held while what follows is made anew
 	guard     atomic.Pointer[guard]
@@ -163,6 +158,7 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 		streams:  newStreams(),
 		bodies:   newBodies(newBudget(cfg.InFlightMaxBytes)),
 		ids:      newRequestIDs(),
+		pace:     newPace(parts.Metrics.Traffic),
 		failed:   make(chan error, 1),
 		closed:   make(chan struct{}),
 		started:  time.Now(),
@@ -184,6 +180,8 @@ func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error)
 	s.Metrics.Gauge("http_connections_max", "Connections that may be open at once, server.max_connections.", nil,
 		func() float64 { return float64(cfg.MaxConnections) })
 	s.Metrics.Gauge("streams", "Readers of /api/v1/stream.", nil, func() float64 { return float64(s.streams.count()) })
+	missed := &silence{overview: s.Episodes}
+	s.Metrics.Gauge("sources_silent", "Sources that have been silent for more than twice their longest usual pause, and for less than a day.", nil, missed.silent)
 	for _, l := range listeners {
 		s.serve(l)
 	}

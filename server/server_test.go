@@ -94,10 +94,25 @@ func testConfig() Config {
 // goroutine of ours behind.
 func start(t testing.TB, cfg Config, f *fake) *Server {
 	t.Helper()
-	return startWith(t, cfg, Parts{
-		Ingester: f, Reader: f, Timeline: f, Readiness: f, Quarantine: f,
+	return startWith(t, cfg, f.parts(nil))
+}
+
+// parts is f as every part, with the episodes of a, which may be nil.
+func (f *fake) parts(a *archive) Parts {
+	if a == nil {
+		a = new(archive)
+	}
+	return Parts{
+		Ingester: f, Reader: f, Episodes: a, State: f, Timeline: f, Readiness: f, Quarantine: f,
 		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard),
-	})
+	}
+}
+
+func (f *fake) State() State {
+	return State{
+		Version: "1.2.3", StartedAt: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), Store: "sqlite", StoreUp: true,
+		BacklogBytes: 5, BacklogDeliveries: 2, Oldest: 1500 * time.Millisecond,
+	}
 }
 
 func startWith(t testing.TB, cfg Config, parts Parts) *Server {

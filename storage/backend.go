@@ -73,7 +73,9 @@ type DeliveryWindow struct {
 	Until    DeliveryKey // (ReceivedAt, Number) at or before
 	Source   *string     // nil: any
 	Receiver *string     // the envelope's; nil: any
-	Limit    int
+	// Truncated leaves out those with all of their alerts.
+	Truncated bool
+	Limit     int
 }
 
 // DeliveryRow is a delivery as it is stored.

@@ -40,6 +40,7 @@ type Store interface {
 	Recorder
 	Folder
 	EpisodeReader
+	Truncater
 
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error

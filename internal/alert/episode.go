@@ -117,3 +117,17 @@ type LabelQuery struct {
 	Prefix string
 	Limit  int
 }
+
+// Truncated is a delivery that said it leaves alerts out, because there were more
+// than Alertmanager's max_alerts.
+type Truncated struct {
+	ReceivedAt int64 // microseconds since 1970
+	Source     string
+	Alerts     uint64 // that were left out
+}
+
+// TruncatedQuery asks for such deliveries, newest first.
+type TruncatedQuery struct {
+	From, To int64 // received in [From, To), microseconds since 1970
+	Limit    int   // above 0
+}

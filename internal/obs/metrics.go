@@ -24,6 +24,7 @@ type Build struct{ Version, Revision string }
 // size of a table) is registered with Gauge instead.
 type Metrics struct {
 	AlertsReceived    prometheus.Counter     // acknowledged by this process
+	AlertsTruncated   prometheus.Counter     // left out of what was received
 	AlertsReplayed    prometheus.Counter     // found in the journal at its start
 	AlertsStored      prometheus.Counter     // committed in the store
 	AlertsQuarantined *prometheus.CounterVec // label reason
@@ -81,6 +82,7 @@ func runtimeMetrics() collectors.GoRuntimeMetricsRule {
 
 func (m *Metrics) alerts() {
 	m.AlertsReceived = m.counter("alerts_received_total", "Alerts that this process has acknowledged with a 2xx.")
+	m.AlertsTruncated = m.counter("truncated_alerts_total", "Alerts that senders said they left out of deliveries, because of max_alerts.")
 	m.AlertsReplayed = m.counter("alerts_replayed_total", "Alerts that were found in the journal at its start and not yet stored.")
 	m.AlertsStored = m.counter("alerts_stored_total", "Alerts that are committed in the store.")
 	m.AlertsQuarantined = m.counterVec("alerts_quarantined_total", "Alerts that could not be stored and were put into quarantine.", "reason")

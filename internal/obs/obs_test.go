@@ -56,7 +56,7 @@ func TestMetricsHaveTheContractsNames(t *testing.T) {
 		`stormdrain_http_requests_total{code="503",handler="webhook"} 0`,
 		`stormdrain_http_request_duration_seconds_bucket{code="200",handler="webhook",le="0.001"} 1`,
 		`stormdrain_http_requests_in_flight 0`,
-		`stormdrain_alerts_received_total 0`, `stormdrain_alerts_replayed_total 0`, `stormdrain_alerts_stored_total 0`,
+		`stormdrain_alerts_received_total 0`, `stormdrain_truncated_alerts_total 0`, `stormdrain_alerts_replayed_total 0`, `stormdrain_alerts_stored_total 0`,
 		`stormdrain_alerts_quarantined_total{reason="year"} 1`, `stormdrain_bodies_quarantined_total{reason="syntax"} 1`,
 		`stormdrain_journal_fsync_duration_seconds_count 0`, `stormdrain_journal_backlog_bytes 1`,
 		`stormdrain_store_flush_duration_seconds_count{store="sqlite"} 1`, `stormdrain_store_flush_rows_count 0`,

@@ -21,38 +21,39 @@ const CSVHeader = "id,receivedAt,source,receiver,status,fingerprint,startsAt,end
 // were sent takes ndjson.
 func AppendCSV(dst []byte, e *alert.Stored) []byte {
 	dst = append(AppendID(dst, e), ',')
-	dst = append(appendMicros(dst, e.ReceivedAt), ',')
-	dst = appendCell(dst, e.Source)
-	dst = appendCell(dst, e.Envelope.Receiver)
+	dst = append(AppendMicros(dst, e.ReceivedAt), ',')
+	dst = AppendCell(dst, e.Source)
+	dst = AppendCell(dst, e.Envelope.Receiver)
 	dst = append(dst, e.Status.String()...)
 	dst = alert.AppendFingerprint(append(dst, ','), e.Labels.Fingerprint)
-	dst = appendCSVTime(append(dst, ','), e.StartsAt)
-	dst = appendCSVTime(dst, e.EndsAt)
-	dst = appendJSONCell(dst, func(b []byte) []byte { return appendPairs(b, e.Labels.Labels) })
-	dst = appendJSONCell(dst, func(b []byte) []byte { return appendPairs(b, e.Details.Annotations) })
-	dst = appendCell(dst, e.Details.GeneratorURL)
-	dst = appendCell(dst, e.Envelope.GroupKey)
-	dst = appendJSONCell(dst, func(b []byte) []byte { return appendPairs(b, e.Envelope.GroupLabels) })
-	dst = appendCell(dst, e.Envelope.ExternalURL)
+	dst = AppendCSVTime(append(dst, ','), e.StartsAt)
+	dst = AppendCSVTime(dst, e.EndsAt)
+	dst = AppendJSONCell(dst, func(b []byte) []byte { return AppendPairs(b, e.Labels.Labels) })
+	dst = AppendJSONCell(dst, func(b []byte) []byte { return AppendPairs(b, e.Details.Annotations) })
+	dst = AppendCell(dst, e.Details.GeneratorURL)
+	dst = AppendCell(dst, e.Envelope.GroupKey)
+	dst = AppendJSONCell(dst, func(b []byte) []byte { return AppendPairs(b, e.Envelope.GroupLabels) })
+	dst = AppendCell(dst, e.Envelope.ExternalURL)
 	dst = append(strconv.AppendUint(dst, e.TruncatedAlerts, 10), ',')
-	dst = appendCell(dst, e.RequestID)
-	dst = appendJSONCell(dst, func(b []byte) []byte { return appendObject(b, e.Details.Extra) })
-	dst = appendJSONCell(dst, func(b []byte) []byte { return appendObject(b, e.Envelope.Extra) })
+	dst = AppendCell(dst, e.RequestID)
+	dst = AppendJSONCell(dst, func(b []byte) []byte { return AppendObject(b, e.Details.Extra) })
+	dst = AppendJSONCell(dst, func(b []byte) []byte { return AppendObject(b, e.Envelope.Extra) })
 	dst[len(dst)-1] = '\r' // in place of the last comma
 	return append(dst, '\n')
 }
 
-func appendCSVTime(dst []byte, t alert.Time) []byte {
+// AppendCSVTime appends a time, or nothing where there is none, and a comma.
+func AppendCSVTime(dst []byte, t alert.Time) []byte {
 	if !t.IsNone() {
-		quoted := appendTime(dst, t)
+		quoted := AppendTime(dst, t)
 		// An instant has no character that needs the quotes of JSON.
 		dst = append(quoted[:len(dst)], quoted[len(dst)+1:len(quoted)-1]...)
 	}
 	return append(dst, ',')
 }
 
-// appendCell appends text that a sender chose, and a comma.
-func appendCell(dst []byte, s string) []byte {
+// AppendCell appends text that a sender chose, and a comma.
+func AppendCell(dst []byte, s string) []byte {
 	if s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {
 		s = "'" + s
 	}
@@ -67,9 +68,9 @@ func appendCell(dst []byte, s string) []byte {
 	return append(dst, ',')
 }
 
-// appendJSONCell appends JSON, quoted, and a comma. It begins with a brace, so
+// AppendJSONCell appends JSON, quoted, and a comma. It begins with a brace, so
 // no spreadsheet takes it for a formula.
-func appendJSONCell(dst []byte, write func([]byte) []byte) []byte {
+func AppendJSONCell(dst []byte, write func([]byte) []byte) []byte {
 	dst = append(dst, '"')
 	start := len(dst)
 	dst = write(dst)

@@ -1,5 +1,6 @@
 // Package events is the wording of GET /api/v1/events: its parameters into an
-// alert.Query, and stored events into JSON and CSV. It knows no HTTP.
+// alert.Query, and stored events into JSON and CSV; and what other pages say in the
+// same words. It knows no HTTP.
 package events
 
 import (
@@ -9,8 +10,8 @@ import (
 	"stormdrain/internal/alert"
 )
 
-// cursorVersion is the first byte of a cursor, so that another order of events
-// could be told from this one.
+// cursorVersion is the first byte of a cursor, so that the place in another order,
+// and that in another list, can be told from this one.
 const cursorVersion = 1
 
 // cursorSize: version, received at, delivery, index.

@@ -65,7 +65,7 @@ func TestHostileStrings(t *testing.T) {
 		"", controls.String(), "\u2028\u2029\ufeff\ufffd", "日本語 🔥", `\u0000 \" \`, strings.Repeat(`"`, 100),
 		"</script>", "\x7f", "a\r\nb",
 	} {
-		line := appendString(nil, s)
+		line := AppendString(nil, s)
 		var back string
 		if err := json.Unmarshal(line, &back); err != nil || back != s {
 			t.Errorf("%q became %s, %v", s, line, err)
@@ -74,10 +74,10 @@ func TestHostileStrings(t *testing.T) {
 			t.Errorf("%q is more than a line", line)
 		}
 	}
-	if got := string(appendString(nil, "a\xff\xfeb\xed\xa0\x80")); got != "\"a\ufffd\ufffdb\ufffd\ufffd\ufffd\"" {
+	if got := string(AppendString(nil, "a\xff\xfeb\xed\xa0\x80")); got != "\"a\ufffd\ufffdb\ufffd\ufffd\ufffd\"" {
 		t.Errorf("invalid UTF-8 became %q", got)
 	}
-	if got := string(appendObject(nil, []byte("{\"a\":\"\xff\"}"))); !json.Valid([]byte(got)) || got != "{\"a\":\"\ufffd\"}" {
+	if got := string(AppendObject(nil, []byte("{\"a\":\"\xff\"}"))); !json.Valid([]byte(got)) || got != "{\"a\":\"\ufffd\"}" {
 		t.Errorf("invalid UTF-8 in an object became %q", got)
 	}
 }
@@ -86,7 +86,7 @@ func FuzzString(f *testing.F) {
 	f.Add("a\x00\"\\\u2028\xff")
 	f.Fuzz(func(t *testing.T, s string) {
 		var back string
-		if err := json.Unmarshal(appendString(nil, s), &back); err != nil {
+		if err := json.Unmarshal(AppendString(nil, s), &back); err != nil {
 			t.Fatalf("%q: %v", s, err)
 		}
 		if want := strings.ToValidUTF8(s, "\ufffd"); strings.ToValidUTF8(s, "") == s && back != want {

@@ -14,33 +14,33 @@ func AppendJSON(dst []byte, e *alert.Stored) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = AppendID(dst, e)
 	dst = append(dst, `","receivedAt":"`...)
-	dst = appendMicros(dst, e.ReceivedAt)
-	dst = appendMember(append(dst, '"'), "source", e.Source)
-	dst = appendMember(dst, "receiver", e.Envelope.Receiver)
+	dst = AppendMicros(dst, e.ReceivedAt)
+	dst = AppendMember(append(dst, '"'), "source", e.Source)
+	dst = AppendMember(dst, "receiver", e.Envelope.Receiver)
 	dst = append(dst, `,"status":"`...)
 	dst = append(dst, e.Status.String()...)
 	dst = append(dst, `","fingerprint":"`...)
 	dst = alert.AppendFingerprint(dst, e.Labels.Fingerprint)
 	dst = append(dst, `","startsAt":`...)
-	dst = appendTime(dst, e.StartsAt)
+	dst = AppendTime(dst, e.StartsAt)
 	dst = append(dst, `,"endsAt":`...)
-	dst = appendTime(dst, e.EndsAt)
+	dst = AppendTime(dst, e.EndsAt)
 	dst = append(dst, `,"labels":`...)
-	dst = appendPairs(dst, e.Labels.Labels)
+	dst = AppendPairs(dst, e.Labels.Labels)
 	dst = append(dst, `,"annotations":`...)
-	dst = appendPairs(dst, e.Details.Annotations)
-	dst = appendMember(dst, "generatorURL", e.Details.GeneratorURL)
-	dst = appendMember(dst, "groupKey", e.Envelope.GroupKey)
+	dst = AppendPairs(dst, e.Details.Annotations)
+	dst = AppendMember(dst, "generatorURL", e.Details.GeneratorURL)
+	dst = AppendMember(dst, "groupKey", e.Envelope.GroupKey)
 	dst = append(dst, `,"groupLabels":`...)
-	dst = appendPairs(dst, e.Envelope.GroupLabels)
-	dst = appendMember(dst, "externalURL", e.Envelope.ExternalURL)
+	dst = AppendPairs(dst, e.Envelope.GroupLabels)
+	dst = AppendMember(dst, "externalURL", e.Envelope.ExternalURL)
 	dst = append(dst, `,"truncatedAlerts":`...)
 	dst = strconv.AppendUint(dst, e.TruncatedAlerts, 10)
-	dst = appendMember(dst, "requestId", e.RequestID)
+	dst = AppendMember(dst, "requestId", e.RequestID)
 	dst = append(dst, `,"extra":`...)
-	dst = appendObject(dst, e.Details.Extra)
+	dst = AppendObject(dst, e.Details.Extra)
 	dst = append(dst, `,"deliveryExtra":`...)
-	dst = appendObject(dst, e.Envelope.Extra)
+	dst = AppendObject(dst, e.Envelope.Extra)
 	return append(dst, '}')
 }
 
@@ -53,12 +53,21 @@ func AppendID(dst []byte, e *alert.Stored) []byte {
 	return strconv.AppendInt(append(dst, '-'), int64(e.Index), 10)
 }
 
-func appendMicros(dst []byte, micros int64) []byte {
+// The first and the last microsecond of the years 0 to 9999.
+const (
+	firstMicros = -62167219200_000000
+	lastMicros  = 253402300799_999999
+)
+
+// AppendMicros appends a moment in microseconds since 1970, without quotes. What is
+// outside the years 0 to 9999 is cut to them: RFC 3339 has no others.
+func AppendMicros(dst []byte, micros int64) []byte {
+	micros = min(max(micros, firstMicros), lastMicros)
 	return time.UnixMicro(micros).UTC().AppendFormat(dst, time.RFC3339Nano)
 }
 
-// appendTime appends a quoted time, or null where there is none.
-func appendTime(dst []byte, t alert.Time) []byte {
+// AppendTime appends a quoted time, or null where there is none.
+func AppendTime(dst []byte, t alert.Time) []byte {
 	if t.IsNone() {
 		return append(dst, "null"...)
 	}
@@ -66,29 +75,31 @@ func appendTime(dst []byte, t alert.Time) []byte {
 	return append(dst, '"')
 }
 
-func appendMember(dst []byte, name, value string) []byte {
+// AppendMember appends a comma and a member whose value is text.
+func AppendMember(dst []byte, name, value string) []byte {
 	dst = append(dst, `,"`...)
 	dst = append(dst, name...)
 	dst = append(dst, `":`...)
-	return appendString(dst, value)
+	return AppendString(dst, value)
 }
 
-func appendPairs(dst []byte, pairs []alert.Pair) []byte {
+// AppendPairs appends pairs as an object, in their order.
+func AppendPairs(dst []byte, pairs []alert.Pair) []byte {
 	dst = append(dst, '{')
 	for i := range pairs {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, pairs[i].Name)
+		dst = AppendString(dst, pairs[i].Name)
 		dst = append(dst, ':')
-		dst = appendString(dst, pairs[i].Value)
+		dst = AppendString(dst, pairs[i].Value)
 	}
 	return append(dst, '}')
 }
 
-// appendObject appends a JSON object as it is stored. A line break in it can
+// AppendObject appends a JSON object as it is stored. A line break in it can
 // only stand between tokens, where a blank means the same: an event is a line.
-func appendObject(dst, object []byte) []byte {
+func AppendObject(dst, object []byte) []byte {
 	if len(object) == 0 {
 		return append(dst, "{}"...)
 	}
@@ -105,9 +116,9 @@ func appendObject(dst, object []byte) []byte {
 	return dst
 }
 
-// appendString appends a JSON string. U+2028 and U+2029 are escaped because
+// AppendString appends a JSON string. U+2028 and U+2029 are escaped because
 // JavaScript and line-splitting readers take them for line ends.
-func appendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	done := 0 // s[:done] is in dst

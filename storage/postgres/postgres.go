@@ -167,6 +167,11 @@ func (s *Store) Events(ctx context.Context, q *alert.Query, yield func(*alert.St
 	return storage.Search(ctx, reader{s.pool, s.probeParts}, q, yield)
 }
 
+// Truncated implements storage.Truncater.
+func (s *Store) Truncated(ctx context.Context, q *alert.TruncatedQuery) ([]alert.Truncated, error) {
+	return storage.FindTruncated(ctx, reader{s.pool, s.probeParts}, q)
+}
+
 // Ping implements storage.Store.
 func (s *Store) Ping(ctx context.Context) error {
 	c, release, err := s.pool.acquire(ctx)

@@ -111,6 +111,9 @@ func (r reader) DeliveriesBefore(ctx context.Context, w storage.DeliveryWindow) 
 		// lead, however many there are.
 		sql += ` AND (SELECT v.receiver FROM envelopes v WHERE v.id = d.envelope) = ` + a.text(*w.Receiver)
 	}
+	if w.Truncated {
+		sql += ` AND d.truncated_alerts > 0`
+	}
 	sql += ` ORDER BY d.received_at DESC, d.id DESC LIMIT ` + strconv.Itoa(w.Limit)
 	err = r.query(ctx, sql, a, func(v row) error {
 		page = append(page, deliveryRow(v))

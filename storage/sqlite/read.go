@@ -19,6 +19,11 @@ func (s *Store) Events(ctx context.Context, q *alert.Query, yield func(*alert.St
 	return storage.Search(ctx, backend{s}, q, yield)
 }
 
+// Truncated implements storage.Truncater.
+func (s *Store) Truncated(ctx context.Context, q *alert.TruncatedQuery) ([]alert.Truncated, error) {
+	return storage.FindTruncated(ctx, backend{s}, q)
+}
+
 // backend is the Store as storage.Search sees it. Each method borrows a reading
 // connection, runs its queries and gives it back: no transaction outlives it.
 type backend struct{ s *Store }
@@ -143,7 +148,7 @@ func (m *merger) take(id, firstAt, lastAt int64, text string) error {
 func (m *merger) wants(d *storage.DeliveryRow) bool {
 	until := m.w.Until
 	return d.ReceivedAt >= m.w.From && (d.ReceivedAt < until.ReceivedAt || d.ReceivedAt == until.ReceivedAt && d.Number <= until.Number) &&
-		(m.w.Source == nil || d.Source == *m.w.Source) && (m.receivers == nil || m.receivers[d.Envelope])
+		(!m.w.Truncated || d.TruncatedAlerts > 0) && (m.w.Source == nil || d.Source == *m.w.Source) && (m.receivers == nil || m.receivers[d.Envelope])
 }
 
 // flush gives out what was received at a moment or later.

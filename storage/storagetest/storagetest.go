@@ -44,6 +44,7 @@ func Exercise(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"RecordedValues", testRecordedValues},
 		{"RecordedQueries", testRecordedQueries},
 		{"RecordedForgotten", testRecordedForgotten},
+		{"Truncated", testTruncated},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
