@@ -191,7 +191,7 @@ func TestQueries(t *testing.T) {
 	_, i := newFake(t)
 	o := &options{known: 20, newEvery: 10, queries: 3}
 	// Two events are two thirds of a page too few for the deep one.
-	if got, err := o.timeQueries(t.Context(), i.Address, 30, time.Now().Add(-time.Hour)); err == nil || !strings.Contains(err.Error(), "cursor=n: 2 events, want 100") {
+	if got, err := o.timeQueries(t.Context(), i.Address, 30, time.Now().Add(-time.Hour)); err == nil || !strings.Contains(err.Error(), "cursor=n: a list of 2, want 100") {
 		t.Errorf("%v, %v", got, err)
 	}
 	for _, k := range o.kinds(1_000_000) {
