@@ -18,6 +18,8 @@ const (
 	After         = "reference, after"
 	Durable       = "fsync, Postgres"
 	DurableSQLite = "fsync, SQLite"
+	Alone         = "fsync, Postgres, events alone" // no episodes: what they cost is the difference
+	AloneSQLite   = "fsync, SQLite, events alone"
 )
 
 // IsReference reports that a target is not stormdrain but what it is compared

@@ -119,6 +119,28 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+// What episodes cost is told by the load that suffers most, round by round.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	for _, c := range r.Closed {
+		if c.Target != Durable {
+			continue
+		}
+		c.Target = Alone
+		if c.Case == large {
+			c.Wrk.PerSecond *= 1.25
+		}
+		r.Closed = append(r.Closed, c)
+	}
+	if g := goal(t, r, "durable 2xx in Postgres with episodes, as a part of events alone"); g.Met || g.Got != "0.800 (storm, 100 alerts a request)" {
+		t.Errorf("%+v", g)
+	}
+	if g := goal(t, r, "alerts received and stored in Postgres with episodes, as a part of events alone"); !g.Met {
+		t.Errorf("%+v", g)
+	}
+}
+
 // A round of the ceiling that is missing leaves its round out, and is not taken
 // for a rate of zero; nor is a ceiling under another load taken for it.
 func TestRatiosPairRounds(t *testing.T) {

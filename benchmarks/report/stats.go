@@ -34,16 +34,23 @@ func (r *Report) closed(target string, load Case, f func(*Closed) float64) (samp
 // ratios compares each run with the ceiling's of the same round and load,
 // minutes apart at most: what else the machine did then weighed on both.
 func (r *Report) ratios(target string, load Case) (samples []float64) {
-	ceilings := map[int]float64{}
+	return r.pairs(target, Ceiling, load, perSecond)
+}
+
+func perSecond(c *Closed) float64 { return c.Wrk.PerSecond }
+
+// pairs divides f of each run of a target by f of another's in the same round.
+func (r *Report) pairs(target, by string, load Case, f func(*Closed) float64) (samples []float64) {
+	others := map[int]float64{}
 	for i := range r.Closed {
-		if c := &r.Closed[i]; c.Target == Ceiling && c.Case == load {
-			ceilings[c.Round] = c.Wrk.PerSecond
+		if c := &r.Closed[i]; c.Target == by && c.Case == load && c.Invalid == "" {
+			others[c.Round] = f(c)
 		}
 	}
 	for i := range r.Closed {
 		c := &r.Closed[i]
-		if best := ceilings[c.Round]; c.Target == target && c.Case == load && c.Invalid == "" && best > 0 {
-			samples = append(samples, c.Wrk.PerSecond/best)
+		if other := others[c.Round]; c.Target == target && c.Case == load && c.Invalid == "" && other > 0 {
+			samples = append(samples, f(c)/other)
 		}
 	}
 	return samples

@@ -15,6 +15,8 @@ func (o *options) measures(t measure.Target, c report.Case) bool {
 		return c.Mode == report.Storm && !o.quick
 	case t.Name == report.DurableSQLite:
 		return !o.quick
+	case t.Name == report.Alone || t.Name == report.AloneSQLite:
+		return c == report.Case{Mode: report.Storm, Alerts: 100} && !o.quick
 	}
 	return t.Name == report.Durable
 }

@@ -19,7 +19,7 @@ func (b *bench) steadyRound(ctx context.Context, r *report.Report, round int) er
 		return nil
 	}
 	for _, t := range b.chosen() {
-		if t.Store == "" || t.Ack == "fsync" {
+		if t.Store == "" || t.Name == report.Durable || t.Name == report.DurableSQLite {
 			if _, err := b.steadyTarget(ctx, r, t, round, b.opts.rate, b.opts.steady); err != nil {
 				return err
 			}

@@ -14,6 +14,8 @@ func targets() []measure.Target {
 		{Name: report.After, Variant: "after", Store: "postgres"},
 		{Name: report.Durable, Ack: "fsync", Store: "postgres"},
 		{Name: report.DurableSQLite, Ack: "fsync", Store: "sqlite"},
+		{Name: report.Alone, Ack: "fsync", Store: "postgres", Flags: []string{"--storage.episodes=false"}},
+		{Name: report.AloneSQLite, Ack: "fsync", Store: "sqlite", Flags: []string{"--storage.episodes=false"}},
 		{Name: "memory, Postgres", Ack: "memory", Store: "postgres"},
 		{Name: "memory, SQLite", Ack: "memory", Store: "sqlite"},
 		{Name: "commit, Postgres", Ack: "commit", Store: "postgres"},

@@ -15,7 +15,6 @@ import (
 )
 
 const (
-	eventsPath = "/api/v1/events?"
 	pageSize   = 100 // the API's default limit
 	queryLimit = 5 * time.Minute
 	deepPages  = 20 // places in the history that pages are read from
@@ -27,14 +26,21 @@ type reader struct {
 	client http.Client
 }
 
+// page is an answer of any of the lists: each has one of them.
 type page struct {
-	Events []json.RawMessage `json:"events"`
-	Next   string            `json:"next"`
+	Events   []json.RawMessage `json:"events"`
+	Episodes []json.RawMessage `json:"episodes"`
+	Stats    []json.RawMessage `json:"stats"`
+	Series   []json.RawMessage `json:"series"`
+	Next     string            `json:"next"`
 }
 
-// ask returns the answer and how long it took until its last byte was there.
+func (p *page) len() int { return len(p.Events) + len(p.Episodes) + len(p.Stats) + len(p.Series) }
+
+// ask returns the answer and how long it took until its last byte was there. The
+// query is what comes behind /api/v1/.
 func (r *reader) ask(ctx context.Context, query string) (p page, took time.Duration, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+eventsPath+query, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+"/api/v1/"+query, nil)
 	if err != nil {
 		return p, 0, err
 	}
@@ -53,13 +59,13 @@ func (r *reader) ask(ctx context.Context, query string) (p page, took time.Durat
 		err = json.Unmarshal(text, &p)
 	}
 	if err != nil {
-		return p, took, fmt.Errorf("GET %s%s: %w", eventsPath, query, err)
+		return p, took, fmt.Errorf("GET /api/v1/%s: %w", query, err)
 	}
 	return p, took, nil
 }
 
 // kind is one sort of question. query returns that of the i-th time, and how many
-// events must come at least: a quick answer that lacks some is no answer.
+// elements must come at least: a quick answer that lacks some is no answer.
 type kind struct {
 	name  string
 	query func(i int) (query string, least int)
@@ -83,8 +89,8 @@ func (o *options) timeQueries(ctx context.Context, address string, stored int64,
 			if err != nil {
 				return nil, err
 			}
-			if len(p.Events) < least {
-				return nil, fmt.Errorf("GET %s%s: %d events, want %d", eventsPath, query, len(p.Events), least)
+			if n := p.len(); n < least {
+				return nil, fmt.Errorf("GET /api/v1/%s: a list of %d, want %d", query, n, least)
 			}
 			q.Took = append(q.Took, took)
 		}
@@ -103,22 +109,46 @@ func (o *options) kinds(stored int64) []kind {
 	enough := func(events int) int { return min(pageSize, events) }
 	rare := int((stored + o.newEvery - 1) / o.newEvery)
 	day := func(matcher string) string { return "from=24h&filter=" + url.QueryEscape(matcher) }
-	return []kind{
+	events := []kind{
 		{"fingerprint", func(i int) (string, int) {
-			return "fingerprint=" + bodies.Fingerprint(known(i)), enough(perSet)
+			return "events?fingerprint=" + bodies.Fingerprint(known(i)), enough(perSet)
 		}},
 		{"matcher, one set of a day", func(i int) (string, int) {
-			return day("pod=" + strconv.Quote(bodies.Pod(known(i)))), enough(perSet)
+			return "events?" + day("pod="+strconv.Quote(bodies.Pod(known(i)))), enough(perSet)
 		}},
 		{"matcher, a twentieth of a day", func(i int) (string, int) {
-			return day("namespace=" + strconv.Quote(bodies.Namespace(known(i)))), enough(perSet * o.known / 20)
+			return "events?" + day("namespace="+strconv.Quote(bodies.Namespace(known(i)))), enough(perSet * o.known / 20)
 		}},
 		{"regular expression over a day", func(i int) (string, int) {
-			return day("pod=~" + strconv.Quote(".*-0*"+strconv.Itoa(known(i)))), enough(perSet)
+			return "events?" + day("pod=~"+strconv.Quote(".*-0*"+strconv.Itoa(known(i)))), enough(perSet)
 		}},
 		{"fingerprint that came once", func(i int) (string, int) {
-			return "fingerprint=" + bodies.Fingerprint(o.rareSet(int64(i*stride%rare))), 1
+			return "events?fingerprint=" + bodies.Fingerprint(o.rareSet(int64(i*stride%rare))), 1
 		}},
+	}
+	return append(events, o.episodeKinds(known)...)
+}
+
+// episodeKinds ask for one day, which is all that there is. Each known set fires
+// once in it.
+func (o *options) episodeKinds(known func(i int) int) []kind {
+	matcher := func(name, value string) string { return "&filter=" + url.QueryEscape(name+"="+strconv.Quote(value)) }
+	twentieth := max(1, min(pageSize, o.known/20*4/5))
+	return []kind{
+		{"episodes of a day", func(int) (string, int) { return "episodes?from=24h", min(pageSize, o.known) }},
+		{"episodes of a day, a twentieth", func(i int) (string, int) {
+			return "episodes?from=24h" + matcher("namespace", bodies.Namespace(known(i))), twentieth
+		}},
+		{"episodes of one set", func(i int) (string, int) {
+			return "episodes?fingerprint=" + bodies.Fingerprint(known(i)), 1
+		}},
+		{"firing at a moment", func(i int) (string, int) {
+			return fmt.Sprintf("episodes?at=%dms", i+1), min(pageSize, o.known)
+		}},
+		{"open", func(int) (string, int) { return "episodes?open=true", min(pageSize, o.known) }},
+		{"statistics of a day", func(int) (string, int) { return "stats?from=24h&by=namespace", 1 }},
+		{"statistics of a day, by set", func(int) (string, int) { return "stats?from=24h&by=pod&sort=receipts", min(pageSize, o.known) }},
+		{"received in a day", func(int) (string, int) { return "received?from=24h", 1 }},
 	}
 }
 
@@ -129,7 +159,7 @@ func (r *reader) deep(ctx context.Context, begin time.Time, stored int64) (kind,
 	for i := range deepPages {
 		// By time, so not evenly by events where the load stood still.
 		at := begin.Add(history * time.Duration(i+1) / (deepPages + 1))
-		p, _, err := r.ask(ctx, "limit=1&to="+url.QueryEscape(at.UTC().Format(time.RFC3339Nano)))
+		p, _, err := r.ask(ctx, "events?limit=1&to="+url.QueryEscape(at.UTC().Format(time.RFC3339Nano)))
 		if err != nil {
 			return kind{}, err
 		}
@@ -144,7 +174,7 @@ func (r *reader) deep(ctx context.Context, begin time.Time, stored int64) (kind,
 	slices.Reverse(cursors)
 	cursors = cursors[:max(1, len(cursors)/2)]
 	return kind{"page from a deep cursor", func(i int) (string, int) {
-		return "cursor=" + url.QueryEscape(cursors[i%len(cursors)]), pageSize
+		return "events?cursor=" + url.QueryEscape(cursors[i%len(cursors)]), pageSize
 	}}, nil
 }
 
