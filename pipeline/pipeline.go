@@ -66,6 +66,7 @@ type Observer interface {
 	AlertsQuarantined(reason string, n int)
 	BodyQuarantined(reason string)
 	Flushed(d time.Duration, rows int)
+	Folded(d time.Duration, events uint64)
 	StoreUp(up bool)
 }
 
@@ -122,6 +123,7 @@ func (c *Config) Validate() error {
 type Pipeline struct {
 	journal    Journal
 	storer     Writer
+	folder     Folder // nil: the store keeps no episodes
 	quarantine Quarantine
 	observer   Observer
 	log        zerolog.Logger
@@ -138,6 +140,7 @@ type Pipeline struct {
 	unanswered     seqSet
 	storeUp        atomic.Bool
 	storeNeverSeen atomic.Bool
+	unfolded       since
 	attempted      uint64 // the highest position given to Write; owned by the storing goroutine
 
 	stop        context.CancelFunc
@@ -170,6 +173,7 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 	p.ingestions.New = func() any {
 		return &ingestion{pipeline: p, decoder: decoder{table: p.table, maxAlerts: p.cfg.MaxAlerts}}
 	}
+	p.folder, _ = w.(Folder)
 	p.stored.changed = make(chan struct{})
 	p.storeNeverSeen.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -200,6 +204,9 @@ func (p *Pipeline) Close(ctx context.Context) error {
 	err := p.handOn(ctx, max(p.journal.Durable(), p.accepted.Load()))
 	p.stop()
 	<-p.storingDone
+	if err == nil {
+		p.foldLast(ctx)
+	}
 	return err
 }
 
