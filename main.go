@@ -41,6 +41,8 @@ func main() {
 		err = query.Run(ctx, &cfg.Query, os.Stdout, os.Stderr)
 	case config.CommandDoctor:
 		err = examine(ctx, &cfg, doctor.Here{}, os.Stdout)
+	case config.CommandRebuild:
+		err = rebuildEpisodes(ctx, &cfg, os.Stdout)
 	default:
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP) // for good: it must not end the program, whatever it is doing

@@ -139,6 +139,11 @@ func (o *observer) Flushed(d time.Duration, rows int) {
 	o.m.StoreFlushRows.Observe(float64(rows))
 }
 
+func (o *observer) Folded(d time.Duration, events uint64) {
+	o.m.EpisodesFold.Observe(d.Seconds())
+	o.m.EpisodesFolded.Add(float64(events))
+}
+
 func (o *observer) StoreUp(up bool) {
 	if up {
 		o.m.StoreUp.Set(1)
@@ -159,6 +164,8 @@ func registerGauges(m *obs.Metrics, cfg *config.Config, j *journal.Journal, p *p
 	m.Gauge("journal_max_bytes", "Bytes that the journal may take, journal.max_bytes; a delivery that finds no room gets 503.", nil,
 		func() float64 { return float64(cfg.Journal.MaxBytes) })
 	registerStore(m, s)
+	m.Gauge("episodes_behind_seconds", "For how long there has been something stored that is not folded into episodes yet; 0 without.", nil,
+		func() float64 { return p.FoldedBehind().Seconds() })
 	for _, kind := range pipeline.InternKinds() {
 		m.Gauge("intern_entries", "Sets that are known, by what they are.", map[string]string{"kind": kind},
 			func() float64 { return float64(p.InternStats().Entries[kind]) })

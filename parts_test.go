@@ -136,6 +136,9 @@ type troubledStore struct {
 	before  func() error                    // instead of Write
 	after   func() error                    // after Write was committed
 	refuses func(*alert.Batch, error) error // what Write and Try say
+
+	unfolded   atomic.Bool  // every Fold fails
+	beforeFold func() error // instead of Fold
 }
 
 var errDown = errors.New("connection refused")
@@ -179,6 +182,23 @@ func (s *troubledStore) Try(ctx context.Context, b *alert.Batch) error {
 	return s.Store.Try(ctx, b)
 }
 
+func (s *troubledStore) folder() storage.Folder { return s.Store.(storage.Folder) }
+
+func (s *troubledStore) Fold(ctx context.Context) (bool, error) {
+	if s.unfolded.Load() {
+		return false, errDown
+	}
+	if s.beforeFold != nil {
+		if err := s.beforeFold(); err != nil {
+			return false, err
+		}
+	}
+	return s.folder().Fold(ctx)
+}
+
+func (s *troubledStore) Pending() float64 { return s.folder().Pending() }
+func (s *troubledStore) Folded() uint64   { return s.folder().Folded() }
+
 // refusedError is what a store says of data that it cannot hold.
 type refusedError struct{}
 
@@ -189,7 +209,8 @@ func (refusedError) Permanent() bool { return true }
 type counts struct {
 	mu                                      sync.Mutex
 	received, stored, replayed, quarantined int
-	flushes                                 int
+	flushes, folded                         int
+	changed                                 chan struct{} // closed at the next fold, if somebody waits
 	recorded, recordedQuarantined           int
 }
 
@@ -207,7 +228,41 @@ func (c *counts) RecorderEventsQuarantined(_ string, n int) {
 	c.add(&c.recordedQuarantined, n)
 }
 func (c *counts) Flushed(time.Duration, int) { c.add(&c.flushes, 1) }
-func (c *counts) StoreUp(bool)               {}
+func (c *counts) Folded(_ time.Duration, events uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.folded += int(events)
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
+}
+
+func (c *counts) foldedSoFar() int { c.mu.Lock(); defer c.mu.Unlock(); return c.folded }
+
+// waitFolded waits until so many events are folded.
+func (c *counts) waitFolded(t *testing.T, events int) {
+	t.Helper()
+	for {
+		c.mu.Lock()
+		if c.folded >= events {
+			c.mu.Unlock()
+			return
+		}
+		if c.changed == nil {
+			c.changed = make(chan struct{})
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-t.Context().Done():
+			t.Fatalf("%d events are folded, want %d", c.foldedSoFar(), events)
+		}
+	}
+}
+
+func (c *counts) StoreUp(bool) {}
 func (c *counts) AlertsStored(stored, replayed int) {
 	c.add(&c.stored, stored)
 	c.add(&c.replayed, replayed)

@@ -17,6 +17,7 @@ type batcher struct {
 	flush         func(ctx context.Context, b *batch) error
 	batchRows     int
 	flushInterval time.Duration // 0: as soon as nothing more is at hand
+	folding       *folding
 
 	current *batch
 	number  uint64 // of current; entries remember it
@@ -84,6 +85,8 @@ func (b *batcher) run(ctx context.Context) error {
 			if err := b.hand(ctx); err != nil {
 				return err
 			}
+		case <-b.folding.ready():
+			b.folding.fold(ctx, len(b.ring.order) > 0)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -121,6 +124,7 @@ func (b *batcher) hand(ctx context.Context) error {
 	b.ring.budget.give(b.current.cost)
 	b.number++
 	b.current.reset(b.current.Journal, b.current.To)
+	b.folding.stored(ctx, len(b.ring.order) > 0)
 	return nil
 }
 

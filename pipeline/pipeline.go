@@ -71,6 +71,7 @@ type Observer interface {
 	RecorderEvents(n int) // acknowledged; none of them is an alert
 	RecorderEventsQuarantined(reason string, n int)
 	Flushed(d time.Duration, rows int)
+	Folded(d time.Duration, events uint64)
 	StoreUp(up bool)
 }
 
@@ -130,6 +131,7 @@ func (c *Config) Validate() error {
 type Pipeline struct {
 	journal    Journal
 	storer     Writer
+	folder     Folder // nil: the store keeps no episodes
 	quarantine Quarantine
 	observer   Observer
 	log        zerolog.Logger
@@ -147,6 +149,7 @@ type Pipeline struct {
 	unanswered     seqSet
 	storeUp        atomic.Bool
 	storeNeverSeen atomic.Bool
+	unfolded       since
 	live           live.Hub
 
 	// ---- owned by the storing goroutine ----
@@ -184,6 +187,7 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 		return &ingestion{pipeline: p, decoder: decoder{table: p.table, maxAlerts: p.cfg.MaxAlerts}}
 	}
 	p.recordings.New = func() any { return &recording{pipeline: p} }
+	p.folder, _ = w.(Folder)
 	p.stored.changed = make(chan struct{})
 	p.storeNeverSeen.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -217,6 +221,9 @@ func (p *Pipeline) Close(ctx context.Context) error {
 	err := p.handOn(ctx, max(p.journal.Durable(), p.accepted.Load()))
 	p.stop()
 	<-p.storingDone
+	if err == nil {
+		p.foldLast(ctx)
+	}
 	return err
 }
 

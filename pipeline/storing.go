@@ -100,8 +100,9 @@ func (p *Pipeline) session(ctx context.Context, stored uint64) error {
 	})
 	b := &batcher{
 		ring: ring, flush: p.flush, batchRows: p.cfg.BatchRows, flushInterval: p.cfg.FlushInterval - p.cfg.FlushInterval/paces,
-		current: new(batch), number: 1,
+		folding: p.newFolding(), current: new(batch), number: 1,
 	}
+	defer b.folding.end()
 	b.current.reset(alert.ID(p.journal.ID()), stored)
 	err = b.run(ctx)
 	cancel()

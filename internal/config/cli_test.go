@@ -32,10 +32,11 @@ func TestCommands(t *testing.T) {
 	f("", 0, "--journal.max-bytes=8GiB", "", "serve", "--help")
 
 	f("doctor", 0, "", "", "doctor", "--format=json", "--data.dir=/x")
+	f("rebuild-episodes", 0, "", "", "rebuild-episodes", "--data.dir=/x")
 	f("", 1, "", "log.level:", "doctor", "--log.level=loud")
 	f("", 2, "", "--format must be one of", "doctor", "--format=xml")
 
-	f("", 2, "", "unknown command diagnose; the commands are serve, check-config, doctor, bench, query and health (stormdrain --help", "diagnose")
+	f("", 2, "", "unknown command diagnose; the commands are serve, check-config, doctor, rebuild-episodes, bench, query and health (stormdrain --help", "diagnose")
 	f("", 2, "", "unknown command ask", "--log.level=debug", "ask")
 	f("", 2, "", "unexpected argument twice", "serve", "twice")
 	f("", 2, "", `unknown flag --journal.max-byte, did you mean "--journal.max-bytes"?`, "--journal.max-byte=1")

@@ -20,6 +20,9 @@ const CommandServe = "serve"
 // CommandDoctor is what Parse returns when the machine is to be looked at.
 const CommandDoctor = "doctor"
 
+// CommandRebuild is what Parse returns when episodes are to be made anew.
+const CommandRebuild = "rebuild-episodes"
+
 // Doctor is what `stormdrain doctor` is told besides the settings of the server.
 type Doctor struct {
 	Format string `default:"text" enum:"text,json" help:"text, or one JSON object."`
@@ -29,7 +32,7 @@ type Doctor struct {
 // the file, in this order of precedence, over the defaults.
 //
 // It returns the command that is left to run, which is "serve", "bench", "doctor",
-// "health", "query" or nothing: then all was said on stdout or stderr, and code is the exit
+// "health", "query", "rebuild-episodes" or nothing: then all was said on stdout or stderr, and code is the exit
 // status.
 func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, command string, code int) {
 	settings := settingsOf(&cfg)
@@ -59,6 +62,8 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 		return cfg, "", ExitOK
 	case CommandDoctor:
 		cfg.Doctor = line.doctor
+		return cfg, command, ExitOK
+	case CommandRebuild:
 		return cfg, command, ExitOK
 	}
 	return cfg, CommandServe, ExitOK

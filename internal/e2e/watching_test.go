@@ -153,6 +153,9 @@ func TestMetricsAreThoseOfTheContract(t *testing.T) {
 		f("store_connections_max", gauge)
 		f("truncated_alerts_total", counter)
 		f("sources_silent", gauge)
+		f("episodes_fold_duration_seconds", histogram)
+		f("episodes_folded_total", counter)
+		f("episodes_behind_seconds", gauge)
 		for name := range all {
 			if strings.HasPrefix(name, "stormdrain_") {
 				t.Errorf("%s is in neither list: the contract or this test must know it", name)

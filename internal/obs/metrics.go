@@ -39,7 +39,9 @@ type Metrics struct {
 	JournalFailedSegments  prometheus.Counter
 	StoreFlush             *prometheus.HistogramVec // label store, seconds
 	StoreFlushRows         prometheus.Histogram
-	StoreUp                prometheus.Gauge // 1 or 0
+	StoreUp                prometheus.Gauge     // 1 or 0
+	EpisodesFold           prometheus.Histogram // seconds
+	EpisodesFolded         prometheus.Counter   // events
 	HTTPInFlight           prometheus.Gauge
 	HTTPConnectionsRefused prometheus.Counter
 	WebhookBodyBytes       prometheus.Counter // as they were sent
@@ -104,6 +106,8 @@ func (m *Metrics) storage() {
 	}, []string{"store"})
 	m.registry.MustRegister(m.StoreFlush)
 	m.StoreFlushRows = m.histogram("store_flush_rows", "Alerts in one transaction.", prometheus.ExponentialBuckets(1, 4, 8))
+	m.EpisodesFold = m.histogram("episodes_fold_duration_seconds", "Time that one transaction took that folded events into episodes.", flushBuckets())
+	m.EpisodesFolded = m.counter("episodes_folded_total", "Events that were folded into episodes, those that were read again included.")
 	m.StoreUp = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "store_up", Help: "1 when the store answered the last time it was asked, else 0.",
 	})

@@ -60,7 +60,7 @@ func TestMetricsHaveTheContractsNames(t *testing.T) {
 		`stormdrain_alerts_quarantined_total{reason="year"} 1`, `stormdrain_bodies_quarantined_total{reason="syntax"} 1`,
 		`stormdrain_journal_fsync_duration_seconds_count 0`, `stormdrain_journal_backlog_bytes 1`,
 		`stormdrain_store_flush_duration_seconds_count{store="sqlite"} 1`, `stormdrain_store_flush_rows_count 0`,
-		`stormdrain_store_up 0`, `stormdrain_intern_hits_total 1`,
+		`stormdrain_store_up 0`, `stormdrain_episodes_fold_duration_seconds_count 0`, `stormdrain_episodes_folded_total 0`, `stormdrain_intern_hits_total 1`,
 		`stormdrain_intern_entries{kind="labels"} 1`, `stormdrain_intern_entries{kind="details"} 1`,
 		`stormdrain_build_info{goversion="go`, `version="1.2.3"} 1`,
 		"\ngo_goroutines ", "\nprocess_open_fds ",

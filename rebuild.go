@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"stormdrain/internal/config"
+	"stormdrain/internal/datadir"
+	"stormdrain/storage"
+)
+
+// rebuildEpisodes is the command rebuild-episodes. SQLite's file is one process's, so
+// the data folder must be free; beside Postgres servers may run: they see that what
+// they had folded is not, and fold it again, too.
+func rebuildEpisodes(ctx context.Context, cfg *config.Config, stdout io.Writer) (err error) {
+	if !strings.HasPrefix(cfg.Storage.URL, "postgres") {
+		dir, err := datadir.Open(cfg.Data.Dir)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, dir.Close()) }()
+	}
+	store, kind, err := openStore(cfg)
+	if err != nil {
+		return fmt.Errorf("storage.url: %w", err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	folder, ok := store.(storage.Folder)
+	if !ok {
+		return fmt.Errorf("%s keeps no episodes in this version", kind)
+	}
+	start := time.Now()
+	if err := folder.ForgetEpisodes(ctx); err != nil {
+		return err
+	}
+	for more := true; more; {
+		if more, err = folder.Fold(ctx); err != nil {
+			return fmt.Errorf("after %d events, the rest is folded when stormdrain runs again: %w", folder.Folded(), err)
+		}
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %d events folded into episodes anew in %v\n", kind, folder.Folded(), time.Since(start).Round(time.Millisecond))
+	return err
+}
