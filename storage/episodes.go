@@ -70,8 +70,7 @@ func (s *episodeSearch) run(ctx context.Context) (err error) {
 		_, err = s.read(ctx, w, oldest, []int{fold.OpenClass})
 		return err
 	}
-	// What begins later has not ended before, either, unless it ended before it began.
-	w.Ending = nil
+	// All but what ends before it begins has not ended before when it begins later.
 	later := oldest
 	if s.ending != nil {
 		later = max(later, *s.ending)
@@ -85,7 +84,6 @@ func (s *episodeSearch) run(ctx context.Context) (err error) {
 	if w.To < oldest {
 		return nil
 	}
-	w.Ending = s.ending
 	_, err = s.read(ctx, w, oldest, allClasses())
 	return err
 }
@@ -119,7 +117,8 @@ func (s *episodeSearch) bound() bool {
 	return true
 }
 
-// wants tests what the windows do not tell to the nanosecond.
+// wants tests what the windows do not tell to the nanosecond. What ends before it
+// begins is on at no moment, and belongs to the ranges that hold both.
 func (s *episodeSearch) wants(e *alert.Episode) bool {
 	until, q := e.Until(), s.q
 	if q.Open && !e.Open() {

@@ -107,7 +107,9 @@ func (m *episodeMemory) naiveEpisodes(q *alert.EpisodeQuery) (answer []int64) {
 		if until := e.Until(); !until.IsNone() {
 			end = nanos(until)
 		}
-		overlaps := q.From < q.To && begin < bound(q.To) && (end > bound(q.From) || end <= begin && begin >= bound(q.From))
+		// What ends before it begins belongs to what holds both.
+		holds := end <= begin && begin >= bound(q.From) && end >= bound(q.From)
+		overlaps := q.From < q.To && begin < bound(q.To) && (end > bound(q.From) || holds)
 		if overlaps && (q.At == nil || begin <= bound(*q.At) && bound(*q.At) < end) && (!q.Open || e.Open()) &&
 			(q.Status == nil || *q.Status == e.Status) && (q.Source == nil || *q.Source == e.Source) &&
 			(q.Receiver == nil || slices.Contains(e.Receivers, *q.Receiver)) &&

@@ -81,7 +81,7 @@ func (s *Store) Minutes(ctx context.Context, from, to int64, yield func(alert.Mi
 	return flush()
 }
 
-// labelSetsPage is how many label sets Labels reads at a time.
+// labelSetsPage is how many label sets a statement reads.
 const labelSetsPage = 2000
 
 // Labels implements storage.EpisodeReader.

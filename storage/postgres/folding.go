@@ -211,7 +211,7 @@ func (f *folding) fold(ctx context.Context, j *unfolded) (more bool, err error) 
 // apply brings what f.p has into the tables.
 func (f *folding) apply(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		f.loadSources, f.loadOpen, f.loadNamed, f.applyRules, f.writeStates, f.writeTallies,
+		f.loadSources, f.loadNewest, f.loadOpen, f.loadNamed, f.applyRules, f.writeStates, f.writeTallies,
 	} {
 		if err := step(ctx); err != nil {
 			return err

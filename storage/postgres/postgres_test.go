@@ -64,3 +64,9 @@ func TestContractThroughTheIndex(t *testing.T) {
 		return s
 	})
 }
+
+func TestEpisodes(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	storagetest.ExerciseEpisodes(t, func(t *testing.T) storagetest.EpisodeStore { return d.open(t) })
+}

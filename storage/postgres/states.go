@@ -16,6 +16,7 @@ import (
 type touched struct {
 	alert  *fold.Alert
 	source int32
+	known  bool // its label set has episodes
 	states []fold.State
 }
 
@@ -42,22 +43,48 @@ func stateOf(v row) (s fold.State) {
 	return s
 }
 
-// loadOpen loads the open episodes of all alerts. In a storm that is all: the
-// receipts are of their beginnings.
-func (f *folding) loadOpen(ctx context.Context) error {
+// loadNewest loads the newest episode of each label set. In a storm that is all:
+// it is the open one, and the receipts are of its beginning. Of a label set that has
+// none, nothing else need be looked for.
+func (f *folding) loadNewest(ctx context.Context) error {
 	alerts := f.p.Alerts()
 	f.alerts = make([]touched, len(alerts))
-	sets, sources := newInt8s(), newInt4s()
+	sets := newInt8s()
 	for i, a := range alerts {
 		f.alerts[i] = touched{alert: a, source: f.sources[a.Source]}
 		sets.int8(a.Set)
-		sources.int4(f.sources[a.Source])
 	}
 	var args arguments
-	sql := `SELECT k.n, ` + stateFields + ` FROM unnest(` + args.columns(&sets, &sources) + `) WITH ORDINALITY AS k (label_set, source, n)
+	sql := `SELECT k.n, ` + stateFields + `, e.source FROM unnest(` + args.columns(&sets) + `) WITH ORDINALITY AS k (label_set, n)
+		CROSS JOIN LATERAL (SELECT * FROM episodes e WHERE e.label_set = k.label_set ORDER BY e.starts_at DESC, e.number DESC LIMIT 1) e`
+	return query(ctx, f.c, sql, args, func(v row) error {
+		t := &f.alerts[v.int8(0)-1]
+		t.known = true
+		if v = v[1:]; v.int4(stateColumns) == t.source {
+			t.add(stateOf(v))
+		}
+		return nil
+	})
+}
+
+// loadOpen loads the open episodes where the newest ones are not.
+func (f *folding) loadOpen(ctx context.Context) error {
+	places, sets, sources := newInt8s(), newInt8s(), newInt4s()
+	for i := range f.alerts {
+		if t := &f.alerts[i]; t.known && (len(t.states) == 0 || !t.states[0].Open()) {
+			places.int8(int64(i))
+			sets.int8(t.alert.Set)
+			sources.int4(t.source)
+		}
+	}
+	if places.n == 0 {
+		return nil
+	}
+	var args arguments
+	sql := `SELECT k.n, ` + stateFields + ` FROM unnest(` + args.columns(&places, &sets, &sources) + `) AS k (n, label_set, source)
 		CROSS JOIN LATERAL (SELECT * FROM episodes e WHERE e.label_set = k.label_set AND e.source = k.source AND e.class = 63 OFFSET 0) e`
 	return query(ctx, f.c, sql, args, func(v row) error {
-		f.alerts[v.int8(0)-1].add(stateOf(v[1:]))
+		f.alerts[v.int8(0)].add(stateOf(v[1:]))
 		return nil
 	})
 }
@@ -79,6 +106,9 @@ func (f *folding) loadNamed(ctx context.Context) error {
 	var starts []alert.Time
 	for i := range f.alerts {
 		t := &f.alerts[i]
+		if !t.known {
+			continue
+		}
 		starts = f.p.Starts(starts[:0], t.alert)
 		slices.SortFunc(starts, compareTimes)
 		for _, at := range slices.Compact(starts) {
