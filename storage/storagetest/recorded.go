@@ -270,6 +270,8 @@ func testRecordedQueries(t *testing.T, open func(*testing.T) storage.Store) {
 		s.checkRecorded(&m, randomRecordedQuery(rnd, &m))
 	}
 
+	s.recordedHeavy(&m)
+
 	// Page by page, as the API reads.
 	q := allRecorded()
 	q.Limit, q.Kinds = 7, []string{"kind1", "kind3"}
@@ -305,6 +307,24 @@ func testRecordedQueries(t *testing.T, open func(*testing.T) storage.Store) {
 	if err := s.store.Recorded(cancelled, allRecorded(), func(*alert.StoredRecorded) error { return nil }); err == nil {
 		t.Error("no error with a cancelled context")
 	}
+}
+
+// recordedHeavy has events that are a page each, among many that are not.
+func (s *session) recordedHeavy(m *recordedModel) {
+	s.t.Helper()
+	var events []alert.Recorded
+	for i := range 12 {
+		events = append(events, recorded(someday+int64(i*5), "heavy", func(r *alert.Recorded) {
+			r.Body = fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, i, strings.Repeat("x", 1<<20))
+		}))
+	}
+	s.record(journalB, 3, events...)
+	m.add(events...)
+	m.learn(s.t, s.recorded(allRecorded()))
+	s.checkRecorded(m, allRecorded())
+	q := allRecorded()
+	q.Kinds, q.Limit = []string{"heavy", "kind2"}, 150
+	s.checkRecorded(m, q)
 }
 
 // recordedForgetter is the part of retention that a store has for recorded events.
