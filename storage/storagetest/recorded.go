@@ -260,13 +260,13 @@ func testRecordedQueries(t *testing.T, open func(*testing.T) storage.Store) {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	var m recordedModel
 	for i := range uint64(6) {
-		journal, events := []alert.ID{journalA, journalB}[i%2], randomRecorded(rnd, 200)
+		journal, events := []alert.ID{journalA, journalB}[i%2], randomRecorded(rnd, 80)
 		s.record(journal, i/2, events...)
 		m.add(events...)
 	}
 	m.learn(t, s.recorded(allRecorded()))
 	s.checkRecorded(&m, allRecorded())
-	for range 200 {
+	for range 120 {
 		s.checkRecorded(&m, randomRecordedQuery(rnd, &m))
 	}
 
@@ -313,7 +313,7 @@ func testRecordedQueries(t *testing.T, open func(*testing.T) storage.Store) {
 func (s *session) recordedHeavy(m *recordedModel) {
 	s.t.Helper()
 	var events []alert.Recorded
-	for i := range 12 {
+	for i := range 6 {
 		events = append(events, recorded(someday+int64(i*5), "heavy", func(r *alert.Recorded) {
 			r.Body = fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, i, strings.Repeat("x", 1<<20))
 		}))
@@ -334,7 +334,7 @@ type recordedForgetter interface {
 
 func testRecordedForgotten(t *testing.T, open func(*testing.T) storage.Store) {
 	s := setup(t, open)
-	const old, fresh = 2300, 20
+	const old, fresh = 1100, 20
 	rnd := rand.New(rand.NewPCG(8, 8))
 	var m recordedModel
 	var events []alert.Recorded
