@@ -55,6 +55,7 @@ func TestAllocations(t *testing.T) {
 	f(2, "/api/v2/alerts", "", strings.Repeat("x", 1000))
 	f(2, "/webhook/eu-1", "", strings.Repeat("x", 1000))
 	f(2, "/webhook/eu%2F1", "", strings.Repeat("x", 1000))
+	f(2, "/api/v1/recorder", "", strings.Repeat("x", 1000))
 	f(3, "/webhook", "Content-Encoding: gzip\r\n", gzipped(strings.Repeat("x", 1000)))
 	f(3, "/webhook", "Content-Encoding: zstd\r\n", zstded(strings.Repeat("x", 1000)))
 }

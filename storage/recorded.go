@@ -13,9 +13,24 @@ import (
 // RecordedBackend is what a store offers to SearchRecorded: a small read of its
 // tables, finished when it returns.
 type RecordedBackend interface {
-	// RecordedBefore returns what has a key, newest first, by (At, Number)
-	// descending. Fewer than w.Limit: there is no more.
-	RecordedBefore(ctx context.Context, w RecordedWindow) ([]*alert.StoredRecorded, error)
+	// RecordedBefore adds to page what has a key, newest first, by (At, Number)
+	// descending, until page is full or w.Limit is reached.
+	RecordedBefore(ctx context.Context, w RecordedWindow, page *RecordedPage) error
+}
+
+// RecordedPage is what one read gives. A notification of ten thousand alerts is
+// megabytes, so it is full after some of these, whatever the limit of rows.
+type RecordedPage struct {
+	Full   bool // what comes now is not wanted
+	events []*alert.StoredRecorded
+	bytes  int
+}
+
+// Add takes one event more.
+func (p *RecordedPage) Add(r *alert.StoredRecorded) {
+	p.events = append(p.events, r)
+	p.bytes += len(r.Body)
+	p.Full = p.bytes >= recordedPageBytes
 }
 
 // RecordedWindow asks for recorded events through the index on (key, At, Number).
@@ -120,8 +135,7 @@ func SearchRecorded(ctx context.Context, b RecordedBackend, q *alert.RecordedQue
 	return nil
 }
 
-// The size of a page. A notification of ten thousand alerts is megabytes, so the
-// number of rows follows from what the page before weighed.
+// The size of a page. The number of rows follows from what the page before weighed.
 const (
 	recordedPage      = 128
 	recordedPageMost  = 1000
@@ -170,16 +184,15 @@ func (m *recordedMerge) fill(ctx context.Context, s *recordedStream) (err error)
 		return nil
 	}
 	s.window.Limit = m.limit
-	if s.page, err = m.backend.RecordedBefore(ctx, s.window); err != nil {
+	var page RecordedPage
+	if err = m.backend.RecordedBefore(ctx, s.window, &page); err != nil {
 		return err
 	}
-	s.ended = len(s.page) < m.limit
-	bytes := 0
-	for _, r := range s.page {
-		bytes += len(r.Body)
-		s.window.Before = r.Cursor()
+	s.page, s.ended = page.events, len(page.events) < m.limit && !page.Full
+	if n := len(s.page); n > 0 {
+		s.window.Before = s.page[n-1].Cursor()
 	}
-	if bytes > recordedPageBytes {
+	if page.Full {
 		m.limit = max(1, m.limit/2)
 	} else {
 		m.limit = min(2*m.limit, recordedPageMost)

@@ -125,10 +125,13 @@ func selectRecorded(w storage.RecordedWindow) (sql string, a arguments) {
 }
 
 // RecordedBefore implements storage.RecordedBackend.
-func (r reader) RecordedBefore(ctx context.Context, w storage.RecordedWindow) (page []*alert.StoredRecorded, err error) {
+func (r reader) RecordedBefore(ctx context.Context, w storage.RecordedWindow, page *storage.RecordedPage) error {
 	sql, a := selectRecorded(w)
-	err = r.query(ctx, sql, a, func(v row) error {
-		page = append(page, &alert.StoredRecorded{Number: v.int8(0), Recorded: alert.Recorded{
+	err := r.query(ctx, sql, a, func(v row) error {
+		if page.Full {
+			return nil // the rest of an answer is read, and let go
+		}
+		page.Add(&alert.StoredRecorded{Number: v.int8(0), Recorded: alert.Recorded{
 			At: alert.Time{Micros: v.time(1), Nanos: uint16(v.int4(2))}, ID: v.uuid(3), ReceivedAt: v.time(4),
 			Source: v.text(5), Instance: v.text(6), Kind: v.text(7), Silence: v.text(8),
 			Fingerprints: storage.ReadFingerprints(v[9]), Body: v.json(10),
@@ -136,9 +139,9 @@ func (r reader) RecordedBefore(ctx context.Context, w storage.RecordedWindow) (p
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read recorded events: %w", err)
+		return fmt.Errorf("read recorded events: %w", err)
 	}
-	return page, nil
+	return nil
 }
 
 // forgetAtOnce is how many recorded events a step of ForgetRecorded removes.

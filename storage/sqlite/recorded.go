@@ -58,7 +58,7 @@ const recordedColumns = `r.number, r.happened_at, r.nanos, r.id, r.received_at, 
 
 // RecordedBefore implements storage.RecordedBackend. The join is a cross join so
 // that SQLite goes by the keys, which are in the order that is asked for.
-func (b backend) RecordedBefore(ctx context.Context, w storage.RecordedWindow) (page []*alert.StoredRecorded, err error) {
+func (b backend) RecordedBefore(ctx context.Context, w storage.RecordedWindow, page *storage.RecordedPage) error {
 	sql := `SELECT ` + recordedColumns + ` FROM recorded_keys k CROSS JOIN recorded r ON r.number = k.number
 		WHERE k.key = ? AND k.happened_at >= ? AND (k.happened_at, k.number) < (?, ?)`
 	args := []driver.Value{w.Key, w.From, w.Before.At, w.Before.Number}
@@ -69,7 +69,7 @@ func (b backend) RecordedBefore(ctx context.Context, w storage.RecordedWindow) (
 		}
 		list, err := json.Marshal(kinds)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		sql += ` AND r.kind IN (SELECT value FROM json_each(?))`
 		args = append(args, string(list))
@@ -82,11 +82,16 @@ func (b backend) RecordedBefore(ctx context.Context, w storage.RecordedWindow) (
 		sql += ` AND r.silence = ?`
 		args = append(args, storage.Escape(*w.Silence))
 	}
-	err = b.query(ctx, sql+` ORDER BY k.happened_at DESC, k.number DESC LIMIT ?`, func(row []driver.Value) error {
-		page = append(page, recordedOf(row))
+	err := b.query(ctx, sql+` ORDER BY k.happened_at DESC, k.number DESC LIMIT ?`, func(row []driver.Value) error {
+		if page.Add(recordedOf(row)); page.Full {
+			return errEnough
+		}
 		return nil
 	}, append(args, int64(w.Limit))...)
-	return page, err
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // recordedOf reads a row of recordedColumns.
@@ -114,7 +119,9 @@ func (s *Store) ForgetRecorded(ctx context.Context, before int64) (more bool, er
 	err = s.writing(ctx, func(c *conn) error {
 		return c.transaction(ctx, true, func() error {
 			var old []*alert.StoredRecorded
-			err := c.query(ctx, `SELECT `+recordedColumns+` FROM recorded r WHERE r.received_at < ? ORDER BY r.received_at LIMIT ?`,
+			// Without what is heavy: of all else the keys are worked out.
+			err := c.query(ctx, `SELECT r.number, r.happened_at, 0, NULL, 0, '', r.instance, r.kind, r.silence, r.fingerprints, ''
+				FROM recorded r WHERE r.received_at < ? ORDER BY r.received_at LIMIT ?`,
 				func(row []driver.Value) error {
 					old = append(old, recordedOf(row))
 					return nil

@@ -260,15 +260,17 @@ func testRecordedQueries(t *testing.T, open func(*testing.T) storage.Store) {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	var m recordedModel
 	for i := range uint64(6) {
-		journal, events := []alert.ID{journalA, journalB}[i%2], randomRecorded(rnd, 200)
+		journal, events := []alert.ID{journalA, journalB}[i%2], randomRecorded(rnd, 80)
 		s.record(journal, i/2, events...)
 		m.add(events...)
 	}
 	m.learn(t, s.recorded(allRecorded()))
 	s.checkRecorded(&m, allRecorded())
-	for range 200 {
+	for range 120 {
 		s.checkRecorded(&m, randomRecordedQuery(rnd, &m))
 	}
+
+	s.recordedHeavy(&m)
 
 	// Page by page, as the API reads.
 	q := allRecorded()
@@ -307,6 +309,24 @@ func testRecordedQueries(t *testing.T, open func(*testing.T) storage.Store) {
 	}
 }
 
+// recordedHeavy has events that are a page each, among many that are not.
+func (s *session) recordedHeavy(m *recordedModel) {
+	s.t.Helper()
+	var events []alert.Recorded
+	for i := range 6 {
+		events = append(events, recorded(someday+int64(i*5), "heavy", func(r *alert.Recorded) {
+			r.Body = fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, i, strings.Repeat("x", 1<<20))
+		}))
+	}
+	s.record(journalB, 3, events...)
+	m.add(events...)
+	m.learn(s.t, s.recorded(allRecorded()))
+	s.checkRecorded(m, allRecorded())
+	q := allRecorded()
+	q.Kinds, q.Limit = []string{"heavy", "kind2"}, 150
+	s.checkRecorded(m, q)
+}
+
 // recordedForgetter is the part of retention that a store has for recorded events.
 type recordedForgetter interface {
 	ForgetRecorded(ctx context.Context, before int64) (more bool, err error)
@@ -314,7 +334,7 @@ type recordedForgetter interface {
 
 func testRecordedForgotten(t *testing.T, open func(*testing.T) storage.Store) {
 	s := setup(t, open)
-	const old, fresh = 2300, 20
+	const old, fresh = 1100, 20
 	rnd := rand.New(rand.NewPCG(8, 8))
 	var m recordedModel
 	var events []alert.Recorded
