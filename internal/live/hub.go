@@ -99,14 +99,14 @@ func (h *Hub) publish(journal int32, b *alert.Batch, e *alert.Event) {
 		if !r.wants(&h.decoder, b, e) {
 			continue
 		}
-		if !r.hasRoom() {
-			r.lose()
+		if r.missed > 0 || !r.hasRoom() {
+			r.missed++ // and so with the rest of the batch: no more is asked of a slow reader
 			continue
 		}
 		if whole == nil {
 			var ok bool
 			if whole, size, ok = h.decoder.whole(journal, b, e); !ok {
-				r.lose() // the journal cannot be read; the store has the event
+				r.missed++ // the journal cannot be read; the store has the event
 				continue
 			}
 		}

@@ -263,3 +263,27 @@ func TestMemoryOfEntriesIsBounded(t *testing.T) {
 		t.Error("with nobody listening it is still there")
 	}
 }
+
+// What one reader adds to the storing of a batch of known alerts: one who takes
+// all, one whose filter takes nothing, and one who is stuck.
+func BenchmarkPublish(b *testing.B) {
+	const n = 5000
+	batch := storagetest.Batch(journal, 0, delivery(1, n, nil))
+	nothing, _ := alert.ParseMatchers(`i=~"x.*"`)
+	for name, query := range map[string]*alert.Query{"all": {}, "nothing": {Matchers: nothing}, "stuck": {}} {
+		b.Run("reader="+name, func(b *testing.B) {
+			var h Hub
+			r := h.Listen(query)
+			b.ReportAllocs()
+			for b.Loop() {
+				h.Publish(3, batch)
+				for name == "all" {
+					if _, ok := r.Take(); !ok {
+						break
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/event")
+		})
+	}
+}

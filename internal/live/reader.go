@@ -13,7 +13,9 @@ type Reader struct {
 	query    alert.Query
 	maxBytes atomic.Int64
 
-	verdicts []verdict // of the entries of the batch at hand; under hub.mu
+	// ---- of the batch at hand; under hub.mu ----
+	verdicts []verdict // of its entries
+	missed   uint64    // its events that are lost
 
 	ready chan struct{} // one message: there may be something to take
 
@@ -130,13 +132,6 @@ func (r *Reader) hasRoom() bool {
 	return !r.losing
 }
 
-func (r *Reader) lose() {
-	r.hub.lost.Add(1)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lost++
-}
-
 func (r *Reader) put(e *alert.Stored, size int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,6 +149,9 @@ func (r *Reader) put(e *alert.Stored, size int) {
 // until it is taken, so that a second one is not needed.
 func (r *Reader) wake() {
 	r.mu.Lock()
+	r.lost += r.missed
+	r.hub.lost.Add(r.missed)
+	r.missed = 0
 	some := r.first < len(r.queue) || r.lost > 0
 	r.mu.Unlock()
 	if !some {
