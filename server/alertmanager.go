@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -191,7 +192,7 @@ func (s *Server) openGroups(ctx *fasthttp.RequestCtx) {
 			return add(e, written)
 		})
 	}
-	groups := alertmanager.NewGroups(groupsHeld)
+	groups := alertmanager.NewGroups(cmp.Or(s.cfg.groupsHeld, groupsHeld))
 	err = again(func(e *alert.Episode, written []byte) error {
 		groups.Add(e, written)
 		return nil

@@ -72,8 +72,9 @@ func (m *memory) Recorded(_ context.Context, q *alert.RecordedQuery, yield func(
 
 func startMemory(t *testing.T, m *memory) *Server {
 	t.Helper()
-	f := &fake{}
-	return startWith(t, testConfig(), Parts{
+	f, cfg := &fake{}, testConfig()
+	cfg.groupsHeld = 200_000
+	return startWith(t, cfg, Parts{
 		Ingester: f, Reader: f, Episodes: m, Timeline: m, Readiness: f, Quarantine: f,
 		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard), Build: obs.Build{Version: "1.2.3", Revision: "abc"},
 	})
@@ -496,10 +497,10 @@ func TestSilences(t *testing.T) {
 // off where the store fails.
 func TestManyOpenAlerts(t *testing.T) {
 	m := &memory{}
-	const n = 2000
+	const n = 300
 	for i := range n {
 		e := fires(n-int64(i), time.Duration(i)*time.Second, "r", "alertname", fmt.Sprint("A", i), "team", fmt.Sprint(i%7))
-		e.Details = &alert.Details{Annotations: []alert.Pair{{Name: "text", Value: strings.Repeat("x", 10_000)}}} // 20 MB in all
+		e.Details = &alert.Details{Annotations: []alert.Pair{{Name: "text", Value: strings.Repeat("x", 1_000)}}} // 400 kB in all
 		m.episodes = append(m.episodes, e)
 	}
 	s := startMemory(t, m)

@@ -63,6 +63,7 @@ type Config struct {
 	AccessLog bool
 
 	restAfter, lastRequest time.Duration // 0: the constants; tests are in more of a hurry
+	groupsHeld             int           // likewise, and have less
 
 	// Pprof serves Go's profiles below /debug/pprof/. Default false: a profile
 	// costs time, and says much about the machine.
