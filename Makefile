@@ -65,8 +65,8 @@ pgo-gain: ## what default.pgo is worth: benchmarks without and with it, by bench
 crash: deps ## kill -9 of the program and of PostgreSQL under load (ROUNDS=200, SEED=, RACE=1)
 	@ROUNDS='$(or $(ROUNDS),200)' go run ./scripts/stage -log crash -count=1 -timeout=4h -run '^TestCrash' ./internal/e2e
 
-e2e: deps ## the built program from outside: real bodies, bad bodies, a real Alertmanager (RACE=1)
-	@go run ./scripts/stage -log e2e -count=1 -timeout=30m -skip '^TestCrash' ./internal/e2e
+e2e: deps ## the built program from outside: real bodies, bad bodies, a real Alertmanager, the newest amtool (RACE=1)
+	@AMTOOL=v0.34.2 go run ./scripts/stage -log e2e -count=1 -timeout=30m -skip '^TestCrash' ./internal/e2e
 
 deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, Prometheus, a C compiler, rpm)
 	@scripts/deps.sh

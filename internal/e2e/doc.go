@@ -5,5 +5,6 @@
 //
 // Environment: ROUNDS is the number of kills in each crash test (25 unless set),
 // SEED repeats the random choices of a run, RACE=1 builds the binary with the
-// race detector, BINARY names one that is built already.
+// race detector, BINARY names one that is built already. AMTOOL is a version of
+// amtool to build and try beside the machine's.
 package e2e
