@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/e2e":        {"internal/pgtest"},
 	"deploy":              {},
 	"server":              {"internal/...", "server/..."},
+	"server/page":         {"server/compress"},
 	"pipeline":            {"internal/..."},
 	"storage":             {"internal/alert"},
 	"storage/storagetest": {"storage", "internal/alert"},
