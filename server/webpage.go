@@ -6,13 +6,13 @@ import (
 	"github.com/fasthttp/router"
 	"github.com/valyala/fasthttp"
 
-	"stormdrain/server/page"
+	webpage "stormdrain/server/page"
 )
 
 // index is the web page for a browser, and a list of pages for everybody else.
 func (s *Server) index(ctx *fasthttp.RequestCtx) {
-	if page.Wanted(string(ctx.Request.Header.Peek(fasthttp.HeaderAccept))) {
-		page.New().Index(ctx)
+	if webpage.Wanted(string(ctx.Request.Header.Peek(fasthttp.HeaderAccept))) {
+		webpage.New().Index(ctx)
 		return
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderVary, fasthttp.HeaderAccept)
@@ -23,12 +23,12 @@ func (s *Server) index(ctx *fasthttp.RequestCtx) {
 // pageParts has r answer for what the web page is made of.
 func (s *Server) pageParts(r *router.Router) {
 	h := s.chain("page", func(ctx *fasthttp.RequestCtx) {
-		if !page.New().Asset(ctx) {
-			s.refuse(ctx, fasthttp.StatusNotFound, page.NoAsset)
+		if !webpage.New().Asset(ctx) {
+			s.refuse(ctx, fasthttp.StatusNotFound, webpage.NoAsset)
 		}
 	})
-	r.GET(page.Below+"{part:*}", h)
-	r.HEAD(page.Below+"{part:*}", h)
+	r.GET(webpage.Below+"{part:*}", h)
+	r.HEAD(webpage.Below+"{part:*}", h)
 }
 
-func isPagePart(path []byte) bool { return bytes.HasPrefix(path, []byte(page.Below)) }
+func isPagePart(path []byte) bool { return bytes.HasPrefix(path, []byte(webpage.Below)) }

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"stormdrain/server/page"
+	webpage "stormdrain/server/page"
 )
 
 // TestWebPage: a browser gets a document, curl the list of pages, and a cache
@@ -26,14 +26,14 @@ func TestWebPage(t *testing.T) {
 			t.Errorf("header %v", got.header)
 		}
 	}
-	module := page.Below + page.New().Version + "/app.js"
+	module := webpage.Below + webpage.New().Version + "/app.js"
 	if got := raw(t, s, getPath(module, "")); got.code != 200 || got.header.Get("Content-Type") != "text/javascript; charset=utf-8" {
 		t.Errorf("%s: %d, %v", module, got.code, got.header)
 	}
 	if got := raw(t, s, "HEAD "+module+" HTTP/1.1\r\nHost: x\r\n\r\n"); got.code != 200 || got.body != "" {
 		t.Errorf("HEAD: %d, %d bytes", got.code, len(got.body))
 	}
-	checkLine(t, raw(t, s, getPath(page.Below+"other/app.js", "")), 404, "another version of stormdrain")
+	checkLine(t, raw(t, s, getPath(webpage.Below+"other/app.js", "")), 404, "another version of stormdrain")
 	got := raw(t, s, "POST "+module+" HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
 	checkLine(t, got, 405, "read with GET")
 	if got.header.Get("Allow") != "GET, HEAD" {
