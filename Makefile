@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint rules bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e deps install uninstall package clean
+.PHONY: help run build test race fuzz lint rules bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e browser browser deps install uninstall package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ test: ## everything a change has to pass, with what it needs installed (FUZZTIME
 	@FUZZTIME='$(FUZZTIME)' ROUNDS='$(ROUNDS)' SOAK='$(SOAK)' scripts/test.sh
 
 race: deps ## the unit tests with the race detector
-	go test -race $$(go list ./... | grep -v '/internal/e2e$$')
+	go test -race $$(go list ./... | grep -vE '/internal/e2e$$|/page/browser$$')
 
 fuzz: ## every fuzz target, one after the other (FUZZTIME=10m each)
 	@FUZZTIME='$(or $(FUZZTIME),10m)' scripts/fuzz.sh
@@ -68,7 +68,10 @@ crash: deps ## kill -9 of the program and of PostgreSQL under load (ROUNDS=200, 
 e2e: deps ## the built program from outside: real bodies, bad bodies, a real Alertmanager, the newest amtool (RACE=1)
 	@AMTOOL=v0.34.2 go run ./scripts/stage -log e2e -count=1 -timeout=30m -skip '^TestCrash' ./internal/e2e
 
-deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, Prometheus, a C compiler, rpm)
+browser: deps ## the web page in Chromium without a window (RUN=regular expression)
+	@go run ./scripts/stage browser -count=1 -timeout=5m -run '$(RUN)' ./server/page/browser
+
+deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, Prometheus, Chromium, a C compiler, rpm)
 	@scripts/deps.sh
 
 install: ## copy bin/stormdrain (make build), unit, man page and so on below PREFIX=/usr/local (DESTDIR=, SYSCONFDIR=/etc)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: a C compiler (for the race
 # detector), make, PostgreSQL, Alertmanager, Prometheus with promtool, wrk (for the
-# benchmarks), rpm and systemd's tools (for the packages). Debian and its kin only;
+# benchmarks), Chromium, rpm and systemd's tools (for the packages). Debian and its kin only;
 # does nothing where all is there. Works as root, and with sudo otherwise.
 set -euo pipefail
 
@@ -15,6 +15,7 @@ have_postgres || packages+=(postgresql)
 have wrk || packages+=(wrk)
 { { have prometheus-alertmanager || have alertmanager; } && have amtool; } || packages+=(prometheus-alertmanager)
 { have prometheus && have promtool; } || packages+=(prometheus)
+have chromium || packages+=(chromium)
 have rpm || packages+=(rpm)
 have systemd-analyze || packages+=(systemd)
 [ "$(id -u)" -eq 0 ] || have fakeroot || packages+=(fakeroot)

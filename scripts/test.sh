@@ -40,8 +40,9 @@ style() {
 	go vet ./...
 }
 
-# unit_packages are all but the tests of the whole program, and of what is in deploy.
-unit_packages() { go list ./... | grep -vE '/internal/e2e$|/deploy(/|$)'; }
+# unit_packages are all but the tests of the whole program, of what is in deploy, and
+# of the page in a browser.
+unit_packages() { go list ./... | grep -vE '/internal/e2e$|/deploy(/|$)|/page/browser$'; }
 
 # plain_packages have tests that the race detector would disturb.
 plain_packages() {
@@ -71,6 +72,7 @@ stage imports checked imports ./internal/house
 stage rules checked rules ./deploy/...
 stage unit unit
 stage plain plain
+stage browser checked browser -timeout=2m ./server/page/browser
 stage k6 k6_scenarios
 stage deploy deploy_files
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e

@@ -54,6 +54,7 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		r.HEAD(pathStream, h)
 		readPaths[pathStream] = true
 	}
+	s.pageParts(r)
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
 	}
@@ -129,6 +130,9 @@ func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
 		case readPaths[string(path)] || s.Episodes != nil && isLabelValues(path):
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")
+		case isPagePart(path):
+			ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
+			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "the web page is read with GET; alerts come in with POST to /webhook")
 		case s.Reloader != nil && string(path) == pathReload:
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "the configuration is read again with POST to "+pathReload)

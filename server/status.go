@@ -29,11 +29,6 @@ POST /-/reload           reads the configuration again, as SIGHUP does
 GET  /metrics            metrics for Prometheus
 `
 
-func (s *Server) index(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.SetContentType(typeText)
-	ctx.Response.SetBodyString(indexText)
-}
-
 func (s *Server) healthy(ctx *fasthttp.RequestCtx) { answer(ctx, fasthttp.StatusOK, "healthy") }
 
 func (s *Server) ready(ctx *fasthttp.RequestCtx) {

@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/e2e":        {"internal/pgtest"},
 	"deploy":              {},
 	"server":              {"internal/...", "server/..."},
+	"server/page":         {"server/compress"},
 	"pipeline":            {"internal/..."},
 	"storage":             {"storage/fold", "internal/alert"},
 	"storage/storagetest": {"storage", "internal/alert"},

@@ -1,0 +1,75 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+)
+
+// TestHostileLabelsAreText: whatever a sender writes is read, never run and never
+// markup, wherever it is shown.
+func TestHostileLabelsAreText(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := open(t, s.url(""))
+	harmless := func(where string) {
+		t.Helper()
+		var bad []string
+		p.eval(`[
+			window.pwned && "a script ran",
+			document.querySelector("main img, main script, main iframe, main style, main form:not([id])") && "labels became markup",
+			...[...document.querySelectorAll("a[target]")].filter((a) => !/^https?:$/.test(a.protocol) || !a.relList.contains("noopener")).map((a) => a.href),
+			document.documentElement.scrollWidth > innerWidth && "the page is too wide",
+		].filter(Boolean)`, &bad)
+		for _, what := range bad {
+			t.Errorf("%s: %s", where, what)
+		}
+		p.clean()
+	}
+	p.wait(listed)
+	p.wait(drawn)
+	for _, text := range hostile[:3] {
+		p.wait(fmt.Sprintf(`[...%s].some((r) => r.querySelector("b").textContent === %s)`, rows, js(text)))
+	}
+	harmless("list")
+	for i, text := range hostile {
+		p.visit(s.url(fmt.Sprintf("?alert=%016x", 0xbad0+i)))
+		p.wait(fmt.Sprintf(`document.querySelector("#life h2")?.lastChild.textContent === %s`, js(text)))
+		p.wait(fmt.Sprintf(`[...document.querySelectorAll(".labels li")].some((li) => li.textContent === "__proto__ " + %s)`, js(text)))
+		harmless("life of " + text[:5])
+	}
+	p.visit(s.url("?alert=" + fingerprint))
+	p.wait(told)
+	p.wait(`document.querySelector(".annotations a").href === "https://runbooks.example.com/NodeDown?a=1&b=2"`)
+	harmless("story")
+	p.visit(s.url("?view=noisy"))
+	p.wait(noisy)
+	harmless("noisy")
+	p.visit(s.url("?view=gaps"))
+	p.wait(`document.querySelectorAll(".gap").length === 3`)
+	harmless("gaps")
+	p.visit(s.url("?view=live"))
+	p.wait(`document.getElementById("tail-state").textContent === "live"`)
+	for _, e := range s.all[1 : 1+len(hostile)] {
+		s.say("alert", s.event(e, 0))
+	}
+	p.wait(fmt.Sprintf(`document.querySelectorAll("#tail li").length === %d`, len(hostile)))
+	harmless("live")
+
+	// The address is made by others, too.
+	p.visit(s.url("?source=%3Cimg%20src=x%20onerror=window.pwned=1%3E&view=__proto__&at=%3Cscript%3E&q=%3C&alert=%22%3E%3Cscript%3E&by=constructor"))
+	p.wait(`document.querySelector("#chips button")?.textContent.includes("<img")`)
+	p.eval(`window.pwned`, nil)
+	if p.text(`window.pwned`) != "undefined" {
+		t.Error("a script from the address ran")
+	}
+}
+
+// js writes a string as a script holds it.
+func js(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
