@@ -70,7 +70,8 @@ func (s *episodeSearch) run(ctx context.Context) (err error) {
 		_, err = s.read(ctx, w, oldest, []int{fold.OpenClass})
 		return err
 	}
-	// All but a few of those that begin later have not ended before, either.
+	// What begins later has not ended before, either, unless it ended before it began.
+	w.Ending = nil
 	later := oldest
 	if s.ending != nil {
 		later = max(later, *s.ending)
@@ -84,6 +85,7 @@ func (s *episodeSearch) run(ctx context.Context) (err error) {
 	if w.To < oldest {
 		return nil
 	}
+	w.Ending = s.ending
 	_, err = s.read(ctx, w, oldest, allClasses())
 	return err
 }

@@ -11,12 +11,16 @@ import (
 
 // Types by the numbers that PostgreSQL fixes for them.
 const (
+	oidBool        = 16
 	oidInt8        = 20
 	oidInt4        = 23
 	oidText        = 25
 	oidTimestamptz = 1184
 	oidUUID        = 2950
 
+	oidBoolArray        = 1000
+	oidInt4Array        = 1007
+	oidTextArray        = 1009
 	oidInt8Array        = 1016
 	oidTimestamptzArray = 1185
 	oidUUIDArray        = 2951

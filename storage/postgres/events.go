@@ -2,13 +2,11 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"stormdrain/internal/alert"
 	"stormdrain/storage"
 )
 
@@ -55,7 +53,7 @@ type partReader struct {
 	last partKey // of the last row read
 	any  bool    // there was one
 
-	labels, details, starts, ends, bits [][]byte // of the row at hand
+	partArrays // of the row at hand
 }
 
 type partKey struct {
@@ -142,7 +140,7 @@ func (p *partReader) read(ctx context.Context, days []string) error {
 // statement reads the next rows: never more than there are events wanted, for
 // each holds one at least unless the query asks for a status.
 func (p *partReader) statement(days []string, limit int) (sql string, a arguments) {
-	sql = `SELECT received_at, id, part, first_event, label_sets, details, starts_at, ends_at, bits FROM `
+	sql = `SELECT received_at, id, part, first_event, ` + partArrayFields + ` FROM `
 	if len(days) > 0 {
 		sql += p.ofLabelSets(&a, days) + p.within(&a)
 	} else {
@@ -175,12 +173,9 @@ func (p *partReader) ofLabelSets(a *arguments, days []string) string {
 func (p *partReader) take(v row) error {
 	p.last, p.any = partKey{v.time(0), v.int8(1), v.int4(2)}, true
 	first := v.int4(3)
-	for i, array := range p.arrays() {
-		*array = v.array(4+i, (*array)[:0])
-	}
-	n := len(p.labels)
-	if len(p.details) != n || len(p.starts) != n || !v.null(7) && len(p.ends) != n || !v.null(8) && len(p.bits) != n {
-		return fmt.Errorf("delivery %d, part %d: its arrays differ in length", p.last.delivery, p.last.part)
+	n, err := p.load(v, 4)
+	if err != nil {
+		return fmt.Errorf("delivery %d, part %d: %w", p.last.delivery, p.last.part, err)
 	}
 	for i := n - 1; i >= 0 && len(p.events) < p.full; i-- {
 		e := p.event(i)
@@ -190,28 +185,6 @@ func (p *partReader) take(v row) error {
 		}
 	}
 	return nil
-}
-
-// arrays are in the order of statement's columns.
-func (p *partReader) arrays() [5]*[][]byte {
-	return [...]*[][]byte{&p.labels, &p.details, &p.starts, &p.ends, &p.bits}
-}
-
-// event makes an event of element i of the arrays.
-func (p *partReader) event(i int) (e storage.EventRow) {
-	int8 := func(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
-	e.LabelSet, e.Details = int8(p.labels[i]), int8(p.details[i])
-	var packed int32
-	if len(p.bits) > 0 {
-		packed = int32(binary.BigEndian.Uint32(p.bits[i]))
-	}
-	e.StartsAt.Micros, e.EndsAt = int8(p.starts[i])+epoch, alert.NoTime
-	var endNanos uint16
-	e.Status, e.StartsAt.Nanos, endNanos = storage.UnpackBits(packed)
-	if len(p.ends) > 0 && p.ends[i] != nil {
-		e.EndsAt = alert.Time{Micros: int8(p.ends[i]) + epoch, Nanos: endNanos}
-	}
-	return e
 }
 
 func (p *partReader) wants(e *storage.EventRow) bool {

@@ -76,6 +76,7 @@ type Store struct {
 	partitions *partitions
 	numbers    *cache
 	supply     supply
+	folder     *folder
 	expect     expectation
 	spare      atomic.Pointer[transaction] // buffers for the next batch
 	probeParts int                         // the constant; tests make it small
@@ -106,12 +107,14 @@ func open(conf *pgxpool.Config, cacheEntries int) (*Store, error) {
 		migrated:   newOnce(),
 		partitions: newPartitions(),
 		numbers:    newCache(cacheEntries),
+		folder:     newFolder(),
 		probeParts: probeParts,
 	}, nil
 }
 
 // Position implements storage.Store. It forgets every number of a dictionary
-// row, given out or not: it is asked when the database may not be what it was.
+// row, given out or not, and what waits to be folded: it is asked when the database
+// may not be what it was.
 func (s *Store) Position(ctx context.Context, journal alert.ID) (uint64, error) {
 	if err := s.migrate(ctx); err != nil {
 		return 0, err
@@ -127,6 +130,7 @@ func (s *Store) Position(ctx context.Context, journal alert.ID) (uint64, error) 
 	defer release()
 	position, ok, err := readPosition(ctx, c, journal)
 	if err != nil || ok {
+		s.folder.begin(journal, position)
 		return position, err
 	}
 	// Looked up first, so that a known journal costs no number: there are
@@ -136,6 +140,7 @@ func (s *Store) Position(ctx context.Context, journal alert.ID) (uint64, error) 
 		return 0, fmt.Errorf("register journal %x: %w", journal, err)
 	}
 	position, ok, err = readPosition(ctx, c, journal)
+	s.folder.begin(journal, position)
 	if err == nil && !ok {
 		err = fmt.Errorf("register journal %x: it is not there afterwards", journal)
 	}

@@ -21,6 +21,8 @@ func (r row) int4(i int) int32 { return int32(binary.BigEndian.Uint32(r[i])) }
 // time returns microseconds since 1970.
 func (r row) time(i int) int64 { return r.int8(i) + epoch }
 
+func (r row) int2(i int) int16 { return int16(binary.BigEndian.Uint16(r[i])) }
+
 func (r row) null(i int) bool { return r[i] == nil }
 
 func (r row) uuid(i int) alert.ID { return alert.ID(r[i]) }

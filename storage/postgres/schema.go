@@ -24,6 +24,7 @@ var migrations embed.FS
 const (
 	lockSchema     = 0x73746d64_00000001
 	lockPartitions = 0x73746d64_00000002
+	lockFold       = 0x73746d64_00000003
 )
 
 // once runs something until it has succeeded once. A caller waits for another

@@ -51,6 +51,7 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 		return err
 	}
 	s.numbers.add(b.Entries, t.numbers, t.unknown)
+	s.folder.add(b, t.numbers)
 	return nil
 }
 
@@ -165,8 +166,8 @@ func (t *transaction) fill(ctx context.Context) error {
 // cheap, and a second writer of the journal wait.
 func (t *transaction) begin(ctx context.Context) (err error) {
 	var move arguments
-	sql := `UPDATE journals SET position = ` + move.int8(int64(t.b.To)) +
-		` WHERE id = ` + move.uuid(t.b.Journal) + ` AND position = ` + move.int8(int64(t.b.From)) + ` RETURNING number`
+	sql := `UPDATE journals SET position = ` + move.int8(int64(t.b.To)) + `, moved_at = now()
+		WHERE id = ` + move.uuid(t.b.Journal) + ` AND position = ` + move.int8(int64(t.b.From)) + ` RETURNING number`
 	batch := &pgconn.Batch{}
 	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
 	batch.ExecParams(sql, move.values, move.oids, allBinary(), allBinary())

@@ -1,0 +1,265 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"stormdrain/internal/alert"
+	"stormdrain/storage"
+	"stormdrain/storage/fold"
+)
+
+// folder is what a store keeps between folds.
+type folder struct {
+	folded atomic.Uint64
+
+	// mu is taken by who has a connection already, and never the other way round.
+	mu         sync.Mutex
+	own        map[alert.ID]struct{} // journals whose position was asked for: no other process folds them while it can be helped
+	pending    *fold.Pending
+	at         int64         // when the last delivery of it, or before it, was received; unknown: noTime
+	behind     *fold.Pending // for what is read again; nil: nothing is
+	severities severities
+}
+
+const noTime = math.MinInt64
+
+func newFolder() *folder {
+	return &folder{own: map[alert.ID]struct{}{}, pending: fold.NewPending(fold.Limit), at: noTime}
+}
+
+// begin goes on behind the position of a journal.
+func (f *folder) begin(journal alert.ID, position uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.own[journal] = struct{}{}
+	f.pending.Begin(journal, position)
+	f.at = noTime
+	f.severities.forget()
+}
+
+// add takes a batch that is committed.
+func (f *folder) add(b *alert.Batch, numbers []int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b.Journal != f.pending.Journal() {
+		f.at = noTime
+	}
+	f.pending.Add(b, numbers)
+	if n := len(b.Deliveries); n > 0 {
+		f.at = b.Deliveries[n-1].ReceivedAt
+	}
+}
+
+// Pending implements storage.Folder.
+func (s *Store) Pending() float64 {
+	s.folder.mu.Lock()
+	defer s.folder.mu.Unlock()
+	return s.folder.pending.Filled()
+}
+
+// Folded implements storage.Folder.
+func (s *Store) Folded() uint64 { return s.folder.folded.Load() }
+
+// Fold implements storage.Folder. Processes take turns: whoever folds has read what
+// the one before has written.
+func (s *Store) Fold(ctx context.Context) (more bool, err error) {
+	if err := s.migrate(ctx); err != nil {
+		return false, err
+	}
+	c, release, err := s.pool.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	s.folder.mu.Lock()
+	defer s.folder.mu.Unlock()
+	f := &folding{folder: s.folder, c: c}
+	if err := f.begin(ctx); err != nil {
+		rollback(ctx, c)
+		return false, fmt.Errorf("begin to fold: %w", err)
+	}
+	j, others := f.next()
+	if j == nil {
+		rollback(ctx, c) // there was nothing to do
+		s.folder.behind = nil
+		return false, nil
+	}
+	more, err = f.fold(ctx, j)
+	if err != nil {
+		rollback(ctx, c)
+		return false, fmt.Errorf("fold journal %x behind position %d: %w", j.id, j.folded, err)
+	}
+	return more || others, nil
+}
+
+// folding is one Fold: a transaction.
+type folding struct {
+	*folder
+	c        *pgconn.PgConn
+	journals []unfolded
+
+	p         *fold.Pending   // what is folded: pending, or what was read again
+	sources   []int32         // their numbers, in the order of p.Sources
+	before    []*alert.Source // what was known of them; nil: nothing
+	alerts    []touched
+	receivers map[int64]string   // by the numbers of envelopes that came
+	known     map[int64][]string // receivers that rows have, by the numbers of episodes
+}
+
+// unfolded is a journal that is not folded as far as it is stored.
+type unfolded struct {
+	number           int32
+	id               alert.ID
+	position, folded uint64
+	foldedAt         int64 // noTime: unknown
+	gone             bool  // its position has not moved for a minute
+}
+
+// begin opens the transaction, waits for its turn and looks at the journals.
+// Statements go by indexes, however little the server knows of the tables yet.
+func (f *folding) begin(ctx context.Context) error {
+	var a arguments
+	own := `SELECT number, id, position, folded, folded_at, moved_at < now() - interval '1 minute' FROM journals
+		WHERE folded < position OR id = ` + a.uuid(f.pending.Journal())
+	batch := &pgconn.Batch{}
+	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
+	batch.ExecParams(fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, lockFold), nil, nil, nil, nil)
+	batch.ExecParams(`SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`, nil, nil, nil, nil)
+	batch.ExecParams(own, a.values, a.oids, allBinary(), allBinary())
+	return f.answers(ctx, batch, func(i int, v row) error {
+		if i == 3 {
+			j := unfolded{v.int4(0), v.uuid(1), uint64(v.int8(2)), uint64(v.int8(3)), noTime, v[5][0] != 0}
+			if !v.null(4) {
+				j.foldedAt = v.time(4)
+			}
+			f.journals = append(f.journals, j)
+		}
+		return nil
+	})
+}
+
+// answers calls take for each row of each statement of a batch.
+func (f *folding) answers(ctx context.Context, batch *pgconn.Batch, take func(statement int, v row) error) (err error) {
+	rr := f.c.ExecBatch(ctx, batch)
+	for i := 0; err == nil && rr.NextResult(); i++ {
+		err = readRows(rr.ResultReader(), func(v row) error { return take(i, v) })
+	}
+	if closeErr := rr.Close(); closeErr != nil {
+		return closeErr
+	}
+	return err
+}
+
+// next returns the journal to fold: that of what is pending, or else another of
+// this process, or else one whose process is gone. others says whether there are more.
+func (f *folding) next() (j *unfolded, others bool) {
+	rank := func(k *unfolded) int {
+		_, own := f.own[k.id]
+		switch {
+		case k.id == f.pending.Journal() && (k.folded < k.position || f.pending.To() > f.pending.From()):
+			return 3
+		case own && k.folded < k.position:
+			return 2
+		case k.gone && k.folded < k.position:
+			return 1
+		}
+		return 0
+	}
+	best, eligible := 0, 0
+	for i := range f.journals {
+		r := rank(&f.journals[i])
+		if r > 0 {
+			eligible++
+		}
+		if r > best {
+			j, best = &f.journals[i], r
+		}
+	}
+	return j, eligible > 1
+}
+
+// fold folds a journal on: what is pending, or, where others come before that, a
+// chunk of what is read again.
+func (f *folding) fold(ctx context.Context, j *unfolded) (more bool, err error) {
+	if upTo := f.pending.Behind(j.id, j.folded, j.position); upTo > j.folded {
+		return f.catchUp(ctx, j, upTo)
+	}
+	if f.pending.To() == f.pending.From() { // others have folded it
+		rollback(ctx, f.c)
+		return false, nil
+	}
+	f.p = f.pending
+	if err := f.apply(ctx); err != nil {
+		return false, err
+	}
+	if err := f.finish(ctx, j, f.p.To(), f.at); err != nil {
+		return false, err
+	}
+	f.behind = nil // its room is for what is seldom
+	f.pending.Reset()
+	return f.p.To() < j.position, nil
+}
+
+// apply brings what f.p has into the tables.
+func (f *folding) apply(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		f.loadSources, f.loadOpen, f.loadNamed, f.applyRules, f.writeStates, f.writeTallies,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish moves the folded position, from where it was thought to be, and commits.
+func (f *folding) finish(ctx context.Context, j *unfolded, to uint64, at int64) error {
+	var a arguments
+	sql := `UPDATE journals SET folded = ` + a.int8(int64(to))
+	if at != noTime {
+		sql += `, folded_at = ` + a.time(at)
+	}
+	sql += ` WHERE number = ` + a.int8(int64(j.number)) + ` AND folded = ` + a.int8(int64(j.folded)) + ` RETURNING number`
+	moved := false
+	err := query(ctx, f.c, sql, a, func(row) error { moved = true; return nil })
+	if err == nil && !moved {
+		err = errors.New("somebody else has moved its folded position")
+	}
+	if err == nil {
+		err = commitNow(ctx, f.c)
+	}
+	if err == nil && f.p != nil {
+		f.folded.Add(uint64(f.p.Events()))
+	}
+	return err
+}
+
+// ForgetEpisodes implements storage.Folder. Who reads the tables for long, as people
+// do, is not waited for longer than that takes to be an error.
+func (s *Store) ForgetEpisodes(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	c, release, err := s.pool.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	sql := fmt.Sprintf(`BEGIN; SET LOCAL lock_timeout = '10s'; SELECT pg_advisory_xact_lock(%d);
+		TRUNCATE episodes, episode_beginnings, sources, minutes;
+		UPDATE journals SET folded = 0, folded_at = NULL`, lockFold)
+	if err := c.Exec(ctx, sql).Close(); err != nil {
+		rollback(ctx, c)
+		return fmt.Errorf("forget all episodes: %w", err)
+	}
+	return commitNow(ctx, c)
+}
+
+var _ storage.Folder = (*Store)(nil)
