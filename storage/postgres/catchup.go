@@ -9,18 +9,14 @@ import (
 	"stormdrain/storage/fold"
 )
 
-const (
-	// catchUpEvents is how many events a fold reads again before it commits: some
-	// tenths of a second.
-	catchUpEvents = 1 << 16
+// steps bound what one fold reads again; tests make them tiny.
+type steps struct {
+	events int64 // before it commits: some tenths of a second
+	ahead  int   // rows of deliveries, of whichever journal, that are looked through for those of one
+	page   int   // rows a statement
+}
 
-	// catchUpAhead is how many rows of deliveries, of whichever journal, a fold looks
-	// through for those of its own.
-	catchUpAhead = 1 << 15
-
-	// catchUpPage is how many rows a statement returns.
-	catchUpPage = 1 << 9
-)
+var defaultSteps = steps{events: 1 << 16, ahead: 1 << 15, page: 1 << 9}
 
 // catchUp folds events of a journal that are stored and not pending any more: what a
 // process had put aside when it ended, what Pending let go of, or everything.
@@ -98,26 +94,26 @@ func (r *rereader) read(ctx context.Context) (done bool, err error) {
 		switch {
 		case err != nil:
 			return false, err
-		case n < catchUpPage && bounded:
+		case n < r.steps.page && bounded:
 			r.at = end + 1 // all of this microsecond was read
 			return false, nil
-		case n < catchUpPage:
+		case n < r.steps.page:
 			return true, nil
-		case r.missing == 0 && (r.events >= catchUpEvents || r.p.Filled() >= 0.5):
+		case r.missing == 0 && (r.events >= r.steps.events || r.p.Filled() >= 0.5):
 			r.at = r.key.receivedAt
 			return false, nil
 		}
 	}
 }
 
-// ahead returns when the row was received that is catchUpAhead rows ahead.
+// ahead returns when the row was received that many rows ahead at which the step ends.
 func (r *rereader) ahead(ctx context.Context) (end int64, ok bool, err error) {
 	var a arguments
 	sql := `SELECT received_at FROM deliveries`
 	if r.from != noTime {
 		sql += ` WHERE received_at >= ` + a.time(r.from)
 	}
-	sql += ` ORDER BY received_at, id, part OFFSET ` + strconv.Itoa(catchUpAhead) + ` LIMIT 1`
+	sql += ` ORDER BY received_at, id, part OFFSET ` + strconv.Itoa(r.steps.ahead) + ` LIMIT 1`
 	err = query(ctx, r.c, sql, a, func(v row) error {
 		end, ok = v.time(0), true
 		return nil
@@ -138,7 +134,7 @@ func (r *rereader) statement() (sql string, a arguments) {
 	if r.to != noTime {
 		sql += ` AND received_at <= ` + a.time(r.to)
 	}
-	return sql + ` ORDER BY received_at, id, part LIMIT ` + strconv.Itoa(catchUpPage), a
+	return sql + ` ORDER BY received_at, id, part LIMIT ` + strconv.Itoa(r.steps.page), a
 }
 
 // take gives the events of a row on.

@@ -26,12 +26,13 @@ type folder struct {
 	at         int64         // when the last delivery of it, or before it, was received; unknown: noTime
 	behind     *fold.Pending // for what is read again; nil: nothing is
 	severities severities
+	steps      steps // of reading again
 }
 
 const noTime = math.MinInt64
 
 func newFolder() *folder {
-	return &folder{own: map[alert.ID]struct{}{}, pending: fold.NewPending(fold.Limit), at: noTime}
+	return &folder{own: map[alert.ID]struct{}{}, pending: fold.NewPending(fold.Limit), at: noTime, steps: defaultSteps}
 }
 
 // begin goes on behind the position of a journal.
