@@ -33,6 +33,8 @@ type Store interface {
 	// yield runs.
 	Events(ctx context.Context, q *alert.Query, yield func(*alert.Stored) error) error
 
+	Recorder
+
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 

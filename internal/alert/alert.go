@@ -13,6 +13,9 @@ type Kind uint8
 const (
 	// Webhook is Alertmanager's webhook v4 and Grafana's version "1".
 	Webhook Kind = iota + 1
+
+	// Recorder is Alertmanager's event recorder: what happened inside it, see Recorded.
+	Recorder Kind = 3
 )
 
 // Request is one body as the server hands it to the pipeline.

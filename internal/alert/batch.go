@@ -12,6 +12,10 @@ type Batch struct {
 	Entries    []Entry // referred to by index, below
 	Deliveries []Delivery
 	Events     []Event // in the order of their deliveries
+
+	// Recorded came by the recorder's endpoint. They are of no Delivery, and one may
+	// be there twice, or be stored already: a store keeps the first.
+	Recorded []Recorded
 }
 
 // Entry is a dictionary entry: a store that knows a number for ID never asks

@@ -11,7 +11,9 @@ type Recorded struct {
 	At         Time   // "@timestamp"
 	Instance   string
 	Kind       string // the key below "data": alertCreated, silenceMutedAlert and so on
-	// Fingerprints are those of the alerts that it is about, sorted, each once.
+	// Fingerprints are those of the alerts that it is about, sorted, each once. What
+	// inhibits an alert is in Body only: a node that is down would have the story of
+	// all its pods in its own.
 	Fingerprints []uint64
 	Silence      string // the silence's id; empty for none
 	Body         []byte // the event as it was sent, JSON

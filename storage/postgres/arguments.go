@@ -12,6 +12,7 @@ import (
 // Types by the numbers that PostgreSQL fixes for them.
 const (
 	oidBool        = 16
+	oidBytea       = 17
 	oidInt8        = 20
 	oidInt4        = 23
 	oidText        = 25
@@ -19,6 +20,7 @@ const (
 	oidUUID        = 2950
 
 	oidBoolArray        = 1000
+	oidByteaArray       = 1001
 	oidInt4Array        = 1007
 	oidTextArray        = 1009
 	oidInt8Array        = 1016

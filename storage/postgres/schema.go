@@ -13,8 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Each file brings the schema from the version before to the number it begins
-// with. A file that was released is never changed.
+// Each file is a step of the schema, in the order of the numbers that they begin
+// with; those that a database has had are in its stormdrain_schema. A file that was
+// released is never changed.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -91,30 +92,38 @@ func migrate(ctx context.Context, c *pgconn.PgConn) error {
 	if err := c.Exec(ctx, begin).Close(); err != nil {
 		return err
 	}
-	version := 0
-	err = query(ctx, c, `SELECT coalesce(max(version), 0) FROM stormdrain_schema`, arguments{}, func(v row) error {
-		version = int(v.int4(0))
+	applied, newest := map[int]bool{}, 0
+	err = query(ctx, c, `SELECT version FROM stormdrain_schema`, arguments{}, func(v row) error {
+		n := int(v.int4(0))
+		applied[n], newest = true, max(newest, n)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if version > len(files) {
-		return fmt.Errorf("the database has schema version %d and this program knows versions up to %d: run the newer program", version, len(files))
+	if known := versionOf(files[len(files)-1]); newest > known {
+		return fmt.Errorf("the database has schema version %d and this program knows versions up to %d: run the newer program", newest, known)
 	}
-	for i, file := range files[version:] {
-		if err := runMigration(ctx, c, file, version+i+1); err != nil {
-			return err
+	for _, file := range files {
+		if version := versionOf(file); !applied[version] {
+			if err := runMigration(ctx, c, file, version); err != nil {
+				return err
+			}
 		}
 	}
 	return c.Exec(ctx, `COMMIT`).Close()
 }
 
-func runMigration(ctx context.Context, c *pgconn.PgConn, file string, version int) error {
+func versionOf(file string) int {
 	number, _, _ := strings.Cut(strings.TrimPrefix(file, "migrations/"), "_")
-	if n, err := strconv.Atoi(number); err != nil || n != version {
-		return fmt.Errorf("BUG: %s is not the migration to version %d", file, version)
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		panic("BUG: a migration without a number: " + file)
 	}
+	return n
+}
+
+func runMigration(ctx context.Context, c *pgconn.PgConn, file string, version int) error {
 	sql, err := migrations.ReadFile(file)
 	if err != nil {
 		return err

@@ -78,6 +78,11 @@ func checkTimes(b *alert.Batch) error {
 			return &refusedError{fmt.Errorf("delivery %d: received_at %d µs is outside the years 0 to 9999", d.Seq, d.ReceivedAt)}
 		}
 	}
+	for i := range b.Recorded {
+		if r := &b.Recorded[i]; bad(r.At.Micros) || bad(r.ReceivedAt) {
+			return &refusedError{fmt.Errorf("recorded event %x: its time %d µs or received_at %d µs is outside the years 0 to 9999", r.ID, r.At.Micros, r.ReceivedAt)}
+		}
+	}
 	for i := range b.Events {
 		e := &b.Events[i]
 		if bad(e.StartsAt.Micros) || !e.EndsAt.IsNone() && bad(e.EndsAt.Micros) {
@@ -158,7 +163,7 @@ func (t *transaction) fill(ctx context.Context) error {
 				len(t.b.Deliveries), len(t.b.Events), t.b.From, t.b.To, err)
 		}
 	}
-	return nil
+	return t.insertRecorded(ctx)
 }
 
 // begin opens the transaction, moves the position and looks unknown entries up,

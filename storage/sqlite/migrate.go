@@ -16,6 +16,9 @@ var viewsSQL string
 //go:embed episodes.sql
 var episodesSQL string
 
+//go:embed recorded.sql
+var recordedSQL string
+
 // migrations lead from one version to the next; those up to 2 are one. 1 was
 // another layout, of no release.
 var migrations = []struct {
@@ -24,6 +27,7 @@ var migrations = []struct {
 }{
 	{2, schemaSQL + viewsSQL},
 	{3, episodesSQL},
+	{4, recordedSQL},
 }
 
 // schemaVersion is the last one.

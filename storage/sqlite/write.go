@@ -105,6 +105,9 @@ func (w *writer) run(ctx context.Context, indexEvery int64) error {
 	if err := w.bundles(ctx); err != nil {
 		return err
 	}
+	if err := w.recorded(ctx); err != nil {
+		return err
+	}
 	if w.tail.weight >= indexEvery {
 		if err := w.indexer.index(ctx, w.c, w.tail); err != nil {
 			return err

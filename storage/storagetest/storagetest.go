@@ -39,6 +39,10 @@ func Exercise(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"OneMicrosecond", testOneMicrosecond},
 		{"RandomQueries", testRandomQueries},
 		{"Connections", testConnections},
+		{"RecordedOnce", testRecordedOnce},
+		{"RecordedValues", testRecordedValues},
+		{"RecordedQueries", testRecordedQueries},
+		{"RecordedForgotten", testRecordedForgotten},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
