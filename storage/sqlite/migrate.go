@@ -19,6 +19,9 @@ var episodesSQL string
 //go:embed recorded.sql
 var recordedSQL string
 
+//go:embed retention.sql
+var retentionSQL string
+
 // migrations lead from one version to the next; those up to 2 are one. 1 was
 // another layout, of no release.
 var migrations = []struct {
@@ -28,6 +31,7 @@ var migrations = []struct {
 	{2, schemaSQL + viewsSQL},
 	{3, episodesSQL},
 	{4, recordedSQL},
+	{5, retentionSQL},
 }
 
 // schemaVersion is the last one.

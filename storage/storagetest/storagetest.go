@@ -43,6 +43,9 @@ func Exercise(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"RecordedValues", testRecordedValues},
 		{"RecordedQueries", testRecordedQueries},
 		{"RecordedForgotten", testRecordedForgotten},
+		{"RetainedIsWhatIsNewer", testRetain},
+		{"RetainAndWarmCaches", testRetainWarm},
+		{"RetainWhileWriting", testRetainWhileWriting},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
