@@ -19,6 +19,7 @@ import (
 	"stormdrain/internal/quarantine"
 	"stormdrain/internal/query"
 	"stormdrain/pipeline"
+	"stormdrain/retention"
 	"stormdrain/server"
 	"stormdrain/tuning"
 	"stormdrain/tuning/doctor"
@@ -103,9 +104,12 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 		return fmt.Errorf("open pipeline: %w", err)
 	}
 	down.add("pipeline", pipe.Close)
+	janitor := retention.Start(store, cfg.Storage.Retention, log)
+	down.add("retention", janitor.Close)
 	manager := watch(wal, pipe)
 	down.add("service manager", manager.Close)
 	registerGauges(metrics, cfg, wal, pipe, store)
+	registerRetention(metrics, janitor)
 	reload := newReloader(cfg, read, manager, log)
 	registerReload(metrics, reload)
 	srv, err := server.OpenOn(serverConfig(cfg, shared), server.Parts{
@@ -119,6 +123,7 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 	down.add("server", func(ctx context.Context) error { return closeServer(ctx, srv, cfg.Shutdown.Timeout) })
 	reload.add(applier{name: "log", keys: []string{"log.level"}, apply: func(c *config.Config) error { return level.Set(c.Log.Level) }})
 	reload.add(guards(srv, shared))
+	reload.add(applier{name: "retention", keys: []string{"storage.retention"}, apply: func(c *config.Config) error { janitor.Set(c.Storage.Retention); return nil }})
 	manager.Serving()
 	log.Info().Str("store", kind).Str("data", cfg.Data.Dir).Str("ack", cfg.Journal.Ack).Msg("ready to take alerts")
 

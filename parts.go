@@ -12,6 +12,7 @@ import (
 	"stormdrain/internal/config"
 	"stormdrain/internal/obs"
 	"stormdrain/pipeline"
+	"stormdrain/retention"
 	"stormdrain/server"
 	"stormdrain/storage"
 	"stormdrain/storage/journal"
@@ -30,9 +31,15 @@ func newLogger(cfg *config.Config, w io.Writer) (zerolog.Logger, *obs.Level, err
 	return log, level, err
 }
 
+// keeper is a store that forgets, too.
+type keeper interface {
+	storage.Store
+	storage.Retainer
+}
+
 // openStore opens the store that the configuration names. Neither needs to be
 // reachable: what comes in meanwhile waits in the journal.
-func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
+func openStore(cfg *config.Config) (s keeper, kind string, err error) {
 	url := cfg.Storage.URL
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		s, err = postgres.New(postgresConfig(cfg))
@@ -184,6 +191,16 @@ func registerStore(m *obs.Metrics, s storage.Store) {
 	m.Gauge(name, help, map[string]string{"state": "idle"}, func() float64 { return float64(s.Connections().Idle) })
 	m.Gauge("store_connections_max", "Connections to the store that may be open at once.", nil,
 		func() float64 { return float64(s.Connections().Most) })
+}
+
+// registerRetention adds what the janitor has done and found.
+func registerRetention(m *obs.Metrics, j *retention.Janitor) {
+	const name, help = "retention_removed_total", "What retention has removed: day partitions or bundles of deliveries (pieces), dictionary rows (entries), episodes."
+	m.Counter(name, help, map[string]string{"what": "pieces"}, func() float64 { return float64(j.Removed().Pieces) })
+	m.Counter(name, help, map[string]string{"what": "entries"}, func() float64 { return float64(j.Removed().Entries) })
+	m.Counter(name, help, map[string]string{"what": "episodes"}, func() float64 { return float64(j.Removed().Episodes) })
+	m.Gauge("oldest_event_seconds", "Age of the oldest event that is stored, looked for once an hour; 0 without one.", nil,
+		func() float64 { return j.OldestAge().Seconds() })
 }
 
 func serverConfig(cfg *config.Config, shared bool) server.Config {

@@ -84,6 +84,7 @@ func (s *episodeSearch) run(ctx context.Context) (err error) {
 	if w.To < oldest {
 		return nil
 	}
+	w.Ending = s.ending
 	_, err = s.read(ctx, w, oldest, allClasses())
 	return err
 }

@@ -62,6 +62,21 @@ type Retainer interface {
 	// microseconds since 1970, and of dictionary rows that nothing refers to any
 	// more; more is true when there is more to do. A step holds Write up for less
 	// than storage.flush_interval's default. Open episodes stay, with their last
-	// receipt's details. It may run beside Write, Fold and queries.
-	Retain(ctx context.Context, before int64) (more bool, err error)
+	// receipt's details. It may run beside Write, Fold and queries, also those of
+	// other processes; one goroutine calls it. An error with Busy() true means that
+	// somebody uses what is to be removed: try again later, and not at once.
+	Retain(ctx context.Context, before int64) (removed alert.Removed, more bool, err error)
+
+	// Oldest returns when the oldest delivery that is there was received, in
+	// microseconds since 1970; ok is false when there is none.
+	Oldest(ctx context.Context) (at int64, ok bool, err error)
 }
+
+// BusyError is why a step of retention has to wait: nothing was removed.
+type BusyError struct{ Err error }
+
+func (e *BusyError) Error() string { return e.Err.Error() }
+func (e *BusyError) Unwrap() error { return e.Err }
+
+// Busy tells it from a failure.
+func (e *BusyError) Busy() bool { return true }

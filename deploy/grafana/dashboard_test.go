@@ -16,7 +16,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const dashboardFile = "dashboards/stormdrain.json"
+const (
+	dashboardFile = "dashboards/stormdrain.json"
+	historyFile   = "dashboards/history.json"
+)
 
 type dashboard struct {
 	ID            *int
@@ -64,9 +67,11 @@ type annotation struct {
 	Expr       string
 }
 
-func read(t *testing.T) (d dashboard, text string) {
+func read(t *testing.T) (d dashboard, text string) { return readFile(t, dashboardFile) }
+
+func readFile(t *testing.T, file string) (d dashboard, text string) {
 	t.Helper()
-	b, err := os.ReadFile(dashboardFile)
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +88,16 @@ func TestDashboardCanBeProvisioned(t *testing.T) {
 	if d.UID != "stormdrain" || d.Title != "stormdrain" {
 		t.Errorf("uid %q and title %q are where people's links lead to: they stay", d.UID, d.Title)
 	}
+	canBeProvisioned(t, d, text, datasource{"prometheus", "${datasource}"})
+	d, text = readFile(t, historyFile)
+	if d.UID != "stormdrain-history" {
+		t.Errorf("uid %q is where people's links lead to: it stays", d.UID)
+	}
+	canBeProvisioned(t, d, text, datasource{"postgres", "${datasource}"})
+}
+
+func canBeProvisioned(t *testing.T, d dashboard, text string, chosen datasource) {
+	t.Helper()
 	if d.ID != nil {
 		t.Errorf("id %d is that of one Grafana's database", *d.ID)
 	}
@@ -92,7 +107,6 @@ func TestDashboardCanBeProvisioned(t *testing.T) {
 	if m := regexp.MustCompile(`https?://|\b\d+\.\d+\.\d+\.\d+\b|localhost|__inputs|pluginVersion`).FindString(text); m != "" {
 		t.Errorf("%q is of one machine", m)
 	}
-	chosen := datasource{"prometheus", "${datasource}"}
 	for _, p := range d.Panels {
 		if p.Type == "row" {
 			continue
@@ -110,8 +124,15 @@ func TestDashboardCanBeProvisioned(t *testing.T) {
 
 // TestPanelsHaveTheirPlace: no two at one place, with one number or one title.
 func TestPanelsHaveTheirPlace(t *testing.T) {
+	for _, file := range []string{dashboardFile, historyFile} {
+		d, _ := readFile(t, file)
+		haveTheirPlace(t, d)
+	}
+}
+
+func haveTheirPlace(t *testing.T, d dashboard) {
+	t.Helper()
 	const width = 24
-	d, _ := read(t)
 	taken := make(map[[2]int]string)
 	ids, titles := make(map[int]bool), make(map[string]bool)
 	for _, p := range d.Panels {
@@ -257,6 +278,21 @@ func TestProvisioning(t *testing.T) {
 	f("provisioning/datasources/stormdrain.yml", &sources)
 	if len(sources.Datasources) != 1 || sources.Datasources[0].Type != "prometheus" || sources.APIVersion != 1 {
 		t.Errorf("data sources: %+v", sources)
+	}
+	var databases struct {
+		APIVersion  int `yaml:"apiVersion"`
+		Datasources []struct {
+			Name, Type, UID, URL, User string
+			JSONData                   struct {
+				Database, SSLMode string
+				PostgresVersion   int `yaml:"postgresVersion"`
+			} `yaml:"jsonData"`
+			SecureJSONData struct{ Password string } `yaml:"secureJsonData"`
+		}
+	}
+	f("provisioning/datasources/stormdrain-postgres.yml", &databases)
+	if len(databases.Datasources) != 1 || databases.Datasources[0].Type != "postgres" || databases.Datasources[0].SecureJSONData.Password != "$POSTGRES_PASSWORD" {
+		t.Errorf("data sources: %+v", databases)
 	}
 	var dashboards struct {
 		APIVersion int `yaml:"apiVersion"`

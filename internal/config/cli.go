@@ -124,19 +124,11 @@ func commandNames(app *kong.Application) string {
 }
 
 func (c *commandLine) addFlags(parser *kong.Kong) error {
-	absent := map[string]bool{}
-	for _, u := range notBuilt() {
-		absent[u.key] = true
-	}
 	for _, s := range c.settings {
-		help := s.help
-		if absent[s.key] {
-			help += " Not built into this version."
-		}
 		value := &kong.Value{
 			Name:         s.flag,
-			Help:         help,
-			OrigHelp:     help,
+			Help:         s.help,
+			OrigHelp:     s.help,
 			Default:      s.standard,
 			DefaultValue: reflect.ValueOf([]string(nil)),
 			Mapper:       wordMapper{isBool: s.target.Kind() == reflect.Bool},

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"reflect"
 	"strings"
 )
 
@@ -37,7 +35,7 @@ func load(settings []*setting, environ []string) []error {
 			errs = append(errs, fileErrs...)
 		}
 	}
-	return append(errs, refuseUnbuilt(settings)...)
+	return errs
 }
 
 // pick returns what was given for the setting and where; nil for nothing.
@@ -52,29 +50,4 @@ func (s *setting) pick(env map[string]string, file map[string]fileValue) (words 
 		return v.words, v.source
 	}
 	return nil, ""
-}
-
-// unbuilt is a key of a part that this version does not have.
-type unbuilt struct{ key, part, instead string }
-
-// notBuilt is the list of them: whoever builds a part deletes its lines.
-func notBuilt() []unbuilt {
-	return []unbuilt{
-		{"storage.retention", "retention is", "delete old rows by hand"},
-	}
-}
-
-// refuseUnbuilt accepts such a key at its default alone. Ignoring a limit or a
-// lock that somebody has asked for would be worse than not starting.
-func refuseUnbuilt(settings []*setting) []error {
-	var errs []error
-	for _, u := range notBuilt() {
-		for _, s := range settings {
-			if s.key == u.key && !reflect.DeepEqual(s.target.Interface(), s.fallback) {
-				errs = append(errs, fmt.Errorf("%s%s: %s not built into this version; remove the key, or %s",
-					s.key, from(s.source), u.part, u.instead))
-			}
-		}
-	}
-	return errs
 }

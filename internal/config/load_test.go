@@ -9,29 +9,14 @@ import (
 // program five times.
 func TestEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
-	got := invoke([]string{"STORMDRAIN_LOG_LEVEL=loud"}, "--journal.ack=never", "--storage.retention=1d", writeYAML(t, "nonsense: 1"))
+	got := invoke([]string{"STORMDRAIN_LOG_LEVEL=loud"}, "--journal.ack=never", "--storage.retention=sometimes", writeYAML(t, "nonsense: 1"))
 	lines := strings.Split(got.stderr, "\n")
 	if got.code != 1 || len(lines) != 5 {
 		t.Fatalf("%+v", got)
 	}
-	for i, want := range []string{"nonsense (", "journal.ack:", `log.level: "loud" (STORMDRAIN_LOG_LEVEL)`, "storage.retention (--storage.retention):"} {
+	for i, want := range []string{"nonsense (", "journal.ack:", `storage.retention: "sometimes" (--storage.retention)`, `log.level: "loud" (STORMDRAIN_LOG_LEVEL)`} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("%d: %q is not in %q", i, want, lines[i])
-		}
-	}
-}
-
-func TestNotBuilt(t *testing.T) {
-	t.Parallel()
-	for _, u := range notBuilt() {
-		var cfg Config
-		s := byKey(settingsOf(&cfg), u.key)
-		refused(t, []string{"--" + s.flag + "=" + samples(s)[0]}, s.key, s.flag, "not built into this version; remove the key, or ")
-		if got := invoke(nil, "--"+s.flag+"="+s.standard); got.code != 0 {
-			t.Errorf("%s at its default: %s", u.key, got.stderr)
-		}
-		if s.group != "" {
-			refused(t, []string{writeYAML(t, asYAML(s, samples(s)[0]))}, s.key, "stormdrain.yml, line 1", "not built")
 		}
 	}
 }

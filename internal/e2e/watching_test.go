@@ -156,6 +156,8 @@ func TestMetricsAreThoseOfTheContract(t *testing.T) {
 		f("episodes_fold_duration_seconds", histogram)
 		f("episodes_folded_total", counter)
 		f("episodes_behind_seconds", gauge)
+		f("retention_removed_total", counter, "what")
+		f("oldest_event_seconds", gauge)
 		for name := range all {
 			if strings.HasPrefix(name, "stormdrain_") {
 				t.Errorf("%s is in neither list: the contract or this test must know it", name)

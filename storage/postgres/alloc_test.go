@@ -80,7 +80,7 @@ func TestHeldMemory(t *testing.T) {
 	entries := make([]alert.Entry, 1)
 	for i := range 1_000_000 {
 		entries[0] = numbered(i)
-		s.numbers.add(entries, []int64{int64(i)}, []unknown{{}})
+		s.numbers.add(entries, []int64{int64(i)}, []unknown{{}}, 0)
 	}
 	b := &alert.Batch{Entries: make([]alert.Entry, 1_000_000)}
 	tx := s.transaction(nil, b)

@@ -7,7 +7,8 @@ import (
 )
 
 // cache remembers the numbers of dictionary rows by content identity, which
-// differs between kinds, too. It holds only what a commit has made.
+// differs between kinds, too. It holds only what a commit has made, all of one
+// epoch.
 //
 // It forgets in halves: when the young generation is full, it becomes the old
 // one and what was old and not asked for since is gone. That keeps what is in
@@ -16,6 +17,7 @@ type cache struct {
 	half int // entries of a generation
 
 	mu    sync.Mutex
+	epoch int64
 	young map[alert.ID]int64
 	old   map[alert.ID]int64
 }
@@ -30,9 +32,18 @@ func (c *cache) clear() {
 	c.young, c.old = map[alert.ID]int64{}, map[alert.ID]int64{}
 }
 
+// renew forgets everything when it is of another epoch.
+func (c *cache) renew(epoch int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.epoch != epoch {
+		c.epoch, c.young, c.old = epoch, map[alert.ID]int64{}, map[alert.ID]int64{}
+	}
+}
+
 // lookup sets numbers[i] for each entry that it knows and appends the others to
-// dst.
-func (c *cache) lookup(entries []alert.Entry, numbers []int64, dst []unknown) []unknown {
+// dst. The numbers are of the epoch that it returns.
+func (c *cache) lookup(entries []alert.Entry, numbers []int64, dst []unknown) (_ []unknown, epoch int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, e := range entries {
@@ -49,13 +60,17 @@ func (c *cache) lookup(entries []alert.Entry, numbers []int64, dst []unknown) []
 			dst = append(dst, newUnknown(e, i))
 		}
 	}
-	return dst
+	return dst, c.epoch
 }
 
-// add remembers the numbers of some entries, after their commit.
-func (c *cache) add(entries []alert.Entry, numbers []int64, which []unknown) {
+// add remembers the numbers of some entries, after their commit, if the epoch is
+// still the one in which they were learned.
+func (c *cache) add(entries []alert.Entry, numbers []int64, which []unknown, epoch int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.epoch != epoch {
+		return
+	}
 	for _, u := range which {
 		c.put(entries[u.index].ID(), numbers[u.index])
 	}

@@ -109,15 +109,20 @@ func (p *partReader) readByLabelSet(ctx context.Context) error {
 // days returns the partitions that the window touches, newest first.
 func (p *partReader) days(ctx context.Context) (names []string, err error) {
 	var a arguments
-	sql := `SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent = 'deliveries'::regclass
-		AND c.relname BETWEEN ` + a.text(partitionName(dayOf(p.w.From))) + `::name AND ` + a.text(partitionName(dayOf(p.w.To))) + `::name
-		ORDER BY c.relname DESC`
+	sql := daysBetween(&a, p.w.From, p.w.To)
 	err = p.query(ctx, sql, a, func(v row) error {
 		names = append(names, v.text(0))
 		return nil
 	})
 	return names, err
+}
+
+// daysBetween asks for the partitions of a time, newest first.
+func daysBetween(a *arguments, from, to int64) string {
+	return `SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'deliveries'::regclass
+		AND c.relname BETWEEN ` + a.text(partitionName(dayOf(from))) + `::name AND ` + a.text(partitionName(dayOf(to))) + `::name
+		ORDER BY c.relname DESC`
 }
 
 // read reads the window page by page until it is over or enough was found:

@@ -24,6 +24,7 @@ type folder struct {
 	own        map[alert.ID]struct{} // journals whose position was asked for: no other process folds them while it can be helped
 	pending    *fold.Pending
 	at         int64         // when the last delivery of it, or before it, was received; unknown: noTime
+	epoch      int64         // in which its numbers were learned, see epoch.go
 	behind     *fold.Pending // for what is read again; nil: nothing is
 	severities severities
 	steps      steps // of reading again
@@ -45,10 +46,20 @@ func (f *folder) begin(journal alert.ID, position uint64) {
 	f.severities.forget()
 }
 
+// renew lets go of what is pending when it is of another epoch: its numbers may be
+// of rows that are gone, and the events are read again.
+func (f *folder) renew(epoch int64) {
+	if f.epoch != epoch {
+		f.epoch = epoch
+		f.pending.Begin(f.pending.Journal(), f.pending.To())
+	}
+}
+
 // add takes a batch that is committed.
-func (f *folder) add(b *alert.Batch, numbers []int64) {
+func (f *folder) add(b *alert.Batch, numbers []int64, epoch int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.renew(epoch)
 	if b.Journal != f.pending.Journal() {
 		f.at = noTime
 	}
@@ -131,11 +142,16 @@ func (f *folding) begin(ctx context.Context) error {
 		WHERE folded < position OR id = ` + a.uuid(f.pending.Journal())
 	batch := &pgconn.Batch{}
 	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
+	batch.ExecParams(shareDictionary, nil, nil, nil, nil)
 	batch.ExecParams(fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, lockFold), nil, nil, nil, nil)
 	batch.ExecParams(`SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`, nil, nil, nil, nil)
+	batch.ExecParams(`SELECT epoch FROM retention`, nil, nil, allBinary(), allBinary())
 	batch.ExecParams(own, a.values, a.oids, allBinary(), allBinary())
 	return f.answers(ctx, batch, func(i int, v row) error {
-		if i == 3 {
+		if i == 4 {
+			f.renew(v.int8(0))
+		}
+		if i == 5 {
 			j := unfolded{v.int4(0), v.uuid(1), uint64(v.int8(2)), uint64(v.int8(3)), noTime, v[5][0] != 0}
 			if !v.null(4) {
 				j.foldedAt = v.time(4)

@@ -58,7 +58,7 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 // reads all of it for each page, or sorts it, on several processors.
 func prepareSession(ctx context.Context, c *pgconn.PgConn) error {
 	const settings = `SET timezone = 'UTC'; SET synchronous_commit = on; SET client_encoding = 'UTF8';
-		SET enable_seqscan = off; SET enable_sort = off; SET max_parallel_workers_per_gather = 0; SET jit = off`
+		SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off; SET enable_sort = off; SET max_parallel_workers_per_gather = 0; SET jit = off`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return c.Exec(ctx, settings).Close()

@@ -80,6 +80,7 @@ type Store struct {
 	expect     expectation
 	spare      atomic.Pointer[transaction] // buffers for the next batch
 	probeParts int                         // the constant; tests make it small
+	retention  retention
 }
 
 var _ storage.Store = (*Store)(nil)

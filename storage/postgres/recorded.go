@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
 )
@@ -159,6 +161,10 @@ func (s *Store) ForgetRecorded(ctx context.Context, before int64) (more bool, er
 		return false, err
 	}
 	defer release()
+	return forgetRecorded(ctx, c, before)
+}
+
+func forgetRecorded(ctx context.Context, c *pgconn.PgConn, before int64) (more bool, err error) {
 	var a arguments
 	sql := `WITH gone AS (
 			DELETE FROM recorded WHERE number = ANY (ARRAY(

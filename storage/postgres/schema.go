@@ -26,6 +26,7 @@ const (
 	lockSchema     = 0x73746d64_00000001
 	lockPartitions = 0x73746d64_00000002
 	lockFold       = 0x73746d64_00000003
+	lockDictionary = 0x73746d64_00000004 // see epoch.go
 )
 
 // once runs something until it has succeeded once. A caller waits for another

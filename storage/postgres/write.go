@@ -28,18 +28,35 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 		return err
 	}
 	defer release()
+	for attempt := 1; ; attempt++ {
+		err := s.storeOn(ctx, c, b, commit)
+		if err == nil || attempt == attempts || !errors.Is(err, errNoPartition) && !errors.Is(err, errStale) {
+			return err
+		}
+	}
+}
+
+// attempts is how often a batch is tried that retention came in between.
+const attempts = 3
+
+// storeOn stores a batch once. When retention has removed what this process took
+// for there, it forgets that.
+func (s *Store) storeOn(ctx context.Context, c *pgconn.PgConn, b *alert.Batch, commit bool) error {
 	if err := s.partitions.ensure(ctx, c, b.Deliveries); err != nil {
 		return err
 	}
 	t := s.transaction(c, b)
 	defer s.putBack(t)
-	t.unknown = s.numbers.lookup(b.Entries, t.numbers, t.unknown)
+	t.unknown, t.known = s.numbers.lookup(b.Entries, t.numbers, t.unknown)
 	slices.SortFunc(t.unknown, unknown.compare)
 	t.setTwinsAside()
 	if err := t.fill(ctx); err != nil {
 		rollback(ctx, c)
-		if err = classify(err); errors.Is(err, errNoPartition) {
+		switch err = classify(err); {
+		case errors.Is(err, errNoPartition):
 			s.partitions.forget()
+		case errors.Is(err, errStale):
+			s.numbers.renew(t.epoch)
 		}
 		return err
 	}
@@ -50,8 +67,8 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, commit bool) error {
 	if err := commitNow(ctx, c); err != nil {
 		return err
 	}
-	s.numbers.add(b.Entries, t.numbers, t.unknown)
-	s.folder.add(b, t.numbers)
+	s.numbers.add(b.Entries, t.numbers, t.unknown, t.epoch)
+	s.folder.add(b, t.numbers, t.epoch)
 	return nil
 }
 
@@ -106,6 +123,10 @@ type transaction struct {
 	missing []unknown // those of them that are not in the tables, or not expected to be
 	twins   []twin
 
+	known int64 // the epoch that numbers out of the cache are of
+	epoch int64 // the one that it is
+	below int64 // of the sweep under way; 0: there is none
+
 	parts  []part
 	blocks blocks
 	tuples []byte // between two COPYs
@@ -117,7 +138,7 @@ func (s *Store) transaction(c *pgconn.PgConn, b *alert.Batch) *transaction {
 	if t == nil {
 		t = &transaction{supply: &s.supply, expect: &s.expect}
 	}
-	t.c, t.b, t.journal = c, b, 0
+	t.c, t.b, t.journal, t.epoch, t.below = c, b, 0, 0, 0
 	t.numbers = slices.Grow(t.numbers[:0], len(b.Entries))[:len(b.Entries)]
 	clear(t.numbers)
 	return t
@@ -157,6 +178,9 @@ func (t *transaction) fill(ctx context.Context) error {
 	for _, w := range t.twins {
 		t.numbers[w.index] = t.numbers[w.of]
 	}
+	if err := t.report(ctx); err != nil {
+		return fmt.Errorf("write down what was learned for retention: %w", err)
+	}
 	if len(t.b.Deliveries) > 0 {
 		if err := t.copyParts(ctx); err != nil {
 			return fmt.Errorf("copy %d deliveries with %d events, positions %d to %d: %w",
@@ -167,14 +191,17 @@ func (t *transaction) fill(ctx context.Context) error {
 }
 
 // begin opens the transaction, moves the position and looks unknown entries up,
-// in one round trip. Moving the position first makes a batch that comes twice
+// in one round trip. Its lock comes first: behind it the epoch stands still, and
+// each statement sees what was committed before it. Moving the position first makes a batch that comes twice
 // cheap, and a second writer of the journal wait.
 func (t *transaction) begin(ctx context.Context) (err error) {
 	var move arguments
 	sql := `UPDATE journals SET position = ` + move.int8(int64(t.b.To)) + `, moved_at = now()
-		WHERE id = ` + move.uuid(t.b.Journal) + ` AND position = ` + move.int8(int64(t.b.From)) + ` RETURNING number`
+		WHERE id = ` + move.uuid(t.b.Journal) + ` AND position = ` + move.int8(int64(t.b.From)) +
+		` RETURNING number, (SELECT epoch FROM retention), (SELECT below FROM retention)`
 	batch := &pgconn.Batch{}
 	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
+	batch.ExecParams(shareDictionary, nil, nil, nil, nil)
 	batch.ExecParams(sql, move.values, move.oids, allBinary(), allBinary())
 	var asked [][]unknown
 	byKind(t.unknown, func(kind alert.EntryKind, which []unknown) error {
@@ -194,12 +221,15 @@ func (t *transaction) begin(ctx context.Context) (err error) {
 	for i := 0; answers.NextResult(); i++ {
 		rr := answers.ResultReader()
 		switch i {
-		case 0:
+		case 0, 1:
 			_, err = rr.Close()
-		case 1:
-			err = readRows(rr, func(v row) error { t.journal = v.int4(0); return nil })
+		case 2:
+			err = readRows(rr, func(v row) error {
+				t.journal, t.epoch, t.below = v.int4(0), v.int8(1), v.int8(2)
+				return nil
+			})
 		default:
-			which, found := asked[i-2], 0
+			which, found := asked[i-3], 0
 			if found, err = t.answer(rr, which); err == nil {
 				t.expect.learn(which[0].kind, len(which), found)
 			}
@@ -210,6 +240,9 @@ func (t *transaction) begin(ctx context.Context) (err error) {
 	}
 	if t.journal == 0 {
 		return fmt.Errorf("journal %x from %d to %d: %w", t.b.Journal, t.b.From, t.b.To, storage.ErrPosition)
+	}
+	if t.epoch != t.known {
+		return errStale
 	}
 	for _, u := range t.unknown {
 		if t.numbers[u.index] == 0 {

@@ -22,6 +22,7 @@ const chunkEvents = 20_000
 type folder struct {
 	pending *fold.Pending // what this process has written
 	again   *fold.Pending // what is read again from the tables
+	epoch   int64         // in which the numbers of pending were learned, see retention.go
 
 	values []driver.Value // of rows that are not inserted yet
 	text   []byte
@@ -30,6 +31,15 @@ type folder struct {
 
 func newFolder() folder {
 	return folder{pending: fold.NewPending(fold.Limit), again: fold.NewPending(fold.Limit)}
+}
+
+// renew lets go of what is pending when it is of another epoch: its numbers may be
+// of rows that are gone, and the events are read again.
+func (f *folder) renew(epoch int64) {
+	if f.epoch != epoch {
+		f.epoch = epoch
+		f.pending.Begin(f.pending.Journal(), f.pending.To())
+	}
 }
 
 // Fold implements storage.Folder. Any journal in the file is folded, those of before
@@ -97,6 +107,13 @@ type unfolded struct {
 // run folds one journal, or a part of it, and says what of.
 func (f *folder) run(ctx context.Context, c *conn) (done *fold.Pending, more bool, err error) {
 	var due []unfolded
+	err = c.query(ctx, `SELECT epoch FROM retention`, func(row []driver.Value) error {
+		f.renew(row[0].(int64))
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
 	err = c.query(ctx, `SELECT number, id, folded, position FROM journals WHERE folded < position ORDER BY number`, func(row []driver.Value) error {
 		j := unfolded{number: row[0].(int64), folded: uint64(row[2].(int64)), position: uint64(row[3].(int64))}
 		copy(j.id[:], row[1].([]byte))

@@ -256,16 +256,18 @@ func merge(ctx context.Context, c *conn, kind alert.EntryKind, from []layer) err
 	for part := int64(0); part < 1<<into.bits; part++ {
 		slots, row = slots[:0], row[:0]
 		for i, l := range from {
-			// A layer that is merged has no more rows than the one it goes into.
-			for len(rests[i]) == 0 && next[i] <= part>>(into.bits-l.bits) {
+			for {
+				for len(rests[i]) > 0 && partOf(rests[i], into.bits) == part {
+					slots = append(slots, rests[i][:slotBytes])
+					rests[i] = rests[i][slotBytes:]
+				}
+				if len(rests[i]) > 0 || next[i] > l.lastRowOf(part, into.bits) {
+					break
+				}
 				if rests[i], err = l.row(ctx, c, next[i]); err != nil {
 					return err
 				}
 				next[i]++
-			}
-			for len(rests[i]) > 0 && partOf(rests[i], into.bits) == part {
-				slots = append(slots, rests[i][:slotBytes])
-				rests[i] = rests[i][slotBytes:]
 			}
 		}
 		slices.SortFunc(slots, bytes.Compare)
@@ -285,6 +287,16 @@ func merge(ctx context.Context, c *conn, kind alert.EntryKind, from []layer) err
 		}
 	}
 	return nil
+}
+
+// lastRowOf returns the last row of the layer that has identities of a part, where
+// there are 1 << bits of those. The layer has more rows than parts when retention
+// has removed most of its entries.
+func (l layer) lastRowOf(part int64, bits int) int64 {
+	if l.bits <= bits {
+		return part >> (bits - l.bits)
+	}
+	return (part+1)<<(l.bits-bits) - 1
 }
 
 // row returns a row of the layer, nothing when it has no entries.

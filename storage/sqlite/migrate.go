@@ -16,6 +16,9 @@ var viewsSQL string
 //go:embed episodes.sql
 var episodesSQL string
 
+//go:embed retention.sql
+var retentionSQL string
+
 //go:embed recorded.sql
 var recordedSQL string
 
@@ -28,6 +31,7 @@ var migrations = []struct {
 	{2, schemaSQL + viewsSQL},
 	{3, episodesSQL},
 	{4, recordedSQL},
+	{5, retentionSQL},
 }
 
 // schemaVersion is the last one.

@@ -15,8 +15,8 @@ func TestMigrateAddsRecorded(t *testing.T) {
 	path, ctx := filepath.Join(t.TempDir(), "alerts.db"), t.Context()
 	old := newPool(writerDSN(path), 1)
 	err := old.use(ctx, func(c *conn) error {
-		for _, text := range append([]string{migrations[0].text}, `PRAGMA user_version = 2`,
-			`INSERT INTO journals (id, position, last_at, indexed, unindexed) VALUES (x'07000000000000000000000000000000', 5, 0, 0, 0)`) {
+		for _, text := range []string{migrations[0].text, `PRAGMA user_version = 2`,
+			`INSERT INTO journals (id, position, last_at, indexed, unindexed) VALUES (x'07000000000000000000000000000000', 5, 0, 0, 0)`} {
 			if err := c.script(context.Background(), text); err != nil {
 				return err
 			}

@@ -18,11 +18,21 @@ type numbered struct {
 // becomes the old one, whose entries are then forgotten unless used again.
 type numbers struct {
 	max        int
+	epoch      int64 // in which all of them were learned, see retention.go
 	young, old map[alert.ID]int64
 }
 
 func newNumbers(most int) *numbers {
 	return &numbers{max: most, young: map[alert.ID]int64{}, old: map[alert.ID]int64{}}
+}
+
+// renew forgets everything when it is of another epoch.
+func (n *numbers) renew(epoch int64) {
+	if n.epoch != epoch {
+		n.epoch = epoch
+		clear(n.young)
+		clear(n.old)
+	}
 }
 
 func (n *numbers) get(id alert.ID) (int64, bool) {

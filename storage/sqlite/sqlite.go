@@ -38,6 +38,7 @@ type Store struct {
 	readers *pool
 
 	indexEvery int64 // weight at which a tail is indexed; tests make it small
+	retention  retention
 
 	pendingPart atomic.Value  // float64: how much of its limit folder.pending holds
 	folded      atomic.Uint64 // events

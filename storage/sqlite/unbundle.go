@@ -88,6 +88,19 @@ func labelSetsOf(id int64, text string, each func(set int64)) error {
 	return s.err(id)
 }
 
+// numbersOf calls each with the label set and the details of every event of a row.
+func numbersOf(id int64, text string, each func(set, details int64)) error {
+	s := scanner{text: text}
+	for s.element() {
+		s.expect('[')
+		s.number()
+		set := s.second()
+		each(set, s.second())
+		s.skip()
+	}
+	return s.err(id)
+}
+
 // has reports whether set is in sets, which are in order.
 func has(sets []int64, set int64) bool {
 	if len(sets) == 1 {

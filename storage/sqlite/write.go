@@ -31,6 +31,7 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, keep bool) error {
 			return nil
 		}
 		w.known.add(w.learned)
+		s.folder.renew(w.known.epoch)
 		s.folder.pending.Add(b, w.numbers)
 		s.pendingPart.Store(s.folder.pending.Filled())
 		s.wal.check(ctx, c)
@@ -125,9 +126,10 @@ func (w *writer) advance(ctx context.Context) error {
 	found := false
 	err := w.c.query(ctx, `
 		UPDATE journals SET position = ? WHERE id = ? AND position = ?
-		RETURNING number, indexed, position, unindexed, last_at`,
+		RETURNING number, indexed, position, unindexed, last_at, (SELECT epoch FROM retention)`,
 		func(row []driver.Value) error {
 			found, w.tail, w.lastAt = true, tailOf(row), row[4].(int64)
+			w.known.renew(row[5].(int64))
 			return nil
 		},
 		int64(w.b.To), w.b.Journal[:], int64(w.b.From))

@@ -45,6 +45,9 @@ func Exercise(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"RecordedQueries", testRecordedQueries},
 		{"RecordedForgotten", testRecordedForgotten},
 		{"Truncated", testTruncated},
+		{"RetainedIsWhatIsNewer", testRetain},
+		{"RetainAndWarmCaches", testRetainWarm},
+		{"RetainWhileWriting", testRetainWhileWriting},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
