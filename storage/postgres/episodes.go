@@ -63,9 +63,10 @@ func (r *episodeReader) EpisodesBefore(ctx context.Context, w storage.EpisodeWin
 }
 
 func (r *episodeReader) statement(a *arguments, w *storage.EpisodeWindow) string {
-	fields := `e.source, ` + stateFields + `, e.label_set`
+	fields := `e.source, e.label_set, e.number, e.starts_at, e.ends_at, e.superseded_at, e.bits, e.unfired,
+		e.first_received_at, e.last_received_at, e.receipts`
 	if !w.Bare {
-		fields += `, e.receivers`
+		fields += `, e.details, e.envelope, e.receivers`
 	}
 	within := r.within(a, w)
 	order := ` ORDER BY e.starts_at DESC, e.number DESC LIMIT ` + strconv.Itoa(w.Limit)
@@ -113,17 +114,19 @@ func (r *episodeReader) within(a *arguments, w *storage.EpisodeWindow) (sql stri
 	return sql
 }
 
-func episodeRow(v row, bare bool) storage.EpisodeRow {
-	s := stateOf(v)
-	r := storage.EpisodeRow{
-		LabelSet: v.int8(stateColumns), Details: s.Details, Envelope: s.Envelope,
-		Episode: alert.Episode{
-			Number: s.Number, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Status: s.Status, Superseded: s.Superseded,
-			FirstReceivedAt: s.FirstAt, LastReceivedAt: s.LastAt, Receipts: s.Receipts, Unfired: s.Unfired,
-		},
-	}
+// episodeRow reads the columns that statement asks for, but the source.
+func episodeRow(v row, bare bool) (r storage.EpisodeRow) {
+	e, bits := &r.Episode, v.int4(5)
+	var starts, ends uint16
+	e.Status, starts, ends = storage.UnpackBits(bits)
+	r.LabelSet, e.Number = v.int8(0), v.int8(1)
+	e.StartsAt = alert.Time{Micros: v.time(2), Nanos: starts}
+	e.EndsAt = v.timeOrNone(3, ends)
+	e.Superseded = v.timeOrNone(4, uint16(bits>>21&1023))
+	e.Unfired = v.bool(6)
+	e.FirstReceivedAt, e.LastReceivedAt, e.Receipts = v.time(7), v.time(8), v.int8(9)
 	if !bare {
-		r.Episode.Receivers = v.texts(stateColumns + 1)
+		r.Details, r.Envelope, e.Receivers = v.int8(10), v.int8(11), v.texts(12)
 	}
 	return r
 }

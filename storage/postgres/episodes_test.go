@@ -147,7 +147,7 @@ func TestRebuildIsLive(t *testing.T) {
 			t.Fatalf("left behind: %+v", got)
 		}
 		s.foldAll(t)
-		other.foldAll(t)
+		other.foldAll(t) // which finds nothing
 		same(t, s.history(t), live)
 	}
 }
@@ -265,6 +265,16 @@ func TestJournalsOfOthers(t *testing.T) {
 	if n := len(s.episodes(t, all)); n != 1 {
 		t.Fatalf("%d episodes of a process that is gone, want 1", n)
 	}
+	// Who forgets makes all of it anew, and never asked for a journal.
+	s.mustExec(t, `UPDATE journals SET moved_at = now()`)
+	again := d.open(t)
+	if err := again.ForgetEpisodes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again.foldAll(t)
+	if n := len(again.episodes(t, all)); n != 1 {
+		t.Fatalf("%d episodes made anew, want 1", n)
+	}
 }
 
 // TestMigrationKeepsEvents takes a database back to what the first version made, with
@@ -365,4 +375,35 @@ func TestMinutesAndLabels(t *testing.T) {
 	f(alert.LabelQuery{Name: "severity", Limit: 2}, "s0", "s1")
 	f(alert.LabelQuery{Name: "zone\x00", Prefix: "1", Limit: 3}, "1", "10", "11")
 	f(alert.LabelQuery{Name: "absent"})
+}
+
+// TestConnectionBreaksDuringFold cuts the line before and after the server has read
+// COMMIT: what was put aside is folded once, whichever it was.
+func TestConnectionBreaksDuringFold(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	for _, after := range []bool{false, true} {
+		t.Run(map[bool]string{false: "unsent", true: "sent"}[after], func(t *testing.T) {
+			conf := mustPoolConfig(t, d.config(t))
+			cut := &cutter{dial: conf.ConnConfig.DialFunc, after: after}
+			conf.ConnConfig.DialFunc = cut.connect
+			s, err := open(conf, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			s.mustPosition(t)
+			s.mustWrite(t, journal, 0, delivery(1), delivery(2))
+			cut.armed.Store(true)
+			if _, err := s.Fold(t.Context()); err == nil {
+				t.Fatal("no error")
+			}
+			s.mustWrite(t, journal, 2, delivery(3))
+			s.foldAll(t)
+			got := s.episodes(t, &alert.EpisodeQuery{From: math.MinInt64, To: math.MaxInt64})
+			if len(got) != 1 || got[0].Receipts != 3 {
+				t.Errorf("%d episodes, the first with %d receipts; want 1 with 3", len(got), got[0].Receipts)
+			}
+		})
+	}
 }

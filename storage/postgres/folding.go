@@ -22,6 +22,7 @@ type folder struct {
 	// mu is taken by who has a connection already, and never the other way round.
 	mu         sync.Mutex
 	own        map[alert.ID]struct{} // journals whose position was asked for: no other process folds them while it can be helped
+	everything bool                  // journals of others are folded like own ones, until all are
 	pending    *fold.Pending
 	at         int64         // when the last delivery of it, or before it, was received; unknown: noTime
 	epoch      int64         // in which its numbers were learned, see epoch.go
@@ -100,7 +101,7 @@ func (s *Store) Fold(ctx context.Context) (more bool, err error) {
 	j, others := f.next()
 	if j == nil {
 		rollback(ctx, c) // there was nothing to do
-		s.folder.behind = nil
+		s.folder.behind, s.folder.everything = nil, false
 		return false, nil
 	}
 	more, err = f.fold(ctx, j)
@@ -182,7 +183,7 @@ func (f *folding) next() (j *unfolded, others bool) {
 		switch {
 		case k.id == f.pending.Journal() && (k.folded < k.position || f.pending.To() > f.pending.From()):
 			return 3
-		case own && k.folded < k.position:
+		case (own || f.everything) && k.folded < k.position:
 			return 2
 		case k.gone && k.folded < k.position:
 			return 1
@@ -258,7 +259,8 @@ func (f *folding) finish(ctx context.Context, j *unfolded, to uint64, at int64) 
 	return err
 }
 
-// ForgetEpisodes implements storage.Folder. Who reads the tables for long, as people
+// ForgetEpisodes implements storage.Folder. What this process folds next is all journals,
+// also those whose processes are there but have nothing to store. Who reads the tables for long, as people
 // do, is not waited for longer than that takes to be an error.
 func (s *Store) ForgetEpisodes(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
@@ -276,7 +278,13 @@ func (s *Store) ForgetEpisodes(ctx context.Context) error {
 		rollback(ctx, c)
 		return fmt.Errorf("forget all episodes: %w", err)
 	}
-	return commitNow(ctx, c)
+	if err := commitNow(ctx, c); err != nil {
+		return err
+	}
+	s.folder.mu.Lock()
+	defer s.folder.mu.Unlock()
+	s.folder.everything = true
+	return nil
 }
 
 var _ storage.Folder = (*Store)(nil)
