@@ -119,13 +119,8 @@ func (h *history) names(query string) string {
 	return strings.Join(names, " ")
 }
 
-// forEachStoreWithEpisodes is forEachStore for the stores that fold.
-func forEachStoreWithEpisodes(t *testing.T, test func(*testing.T, *testStore)) {
-	t.Run("store=sqlite", func(t *testing.T) { test(t, &testStore{}) })
-}
-
 func TestEpisodes(t *testing.T) {
-	forEachStoreWithEpisodes(t, func(t *testing.T, store *testStore) {
+	forEachStore(t, func(t *testing.T, store *testStore) {
 		p := startProgram(t, store.flags...)
 		h := &history{client: p.client(), base: time.Now().Add(-2 * time.Hour).UTC().Truncate(time.Second)}
 		h.live()
