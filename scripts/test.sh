@@ -42,7 +42,7 @@ style() {
 
 # unit_packages are all but the tests of the whole program, of what is in deploy, and
 # of the page in a browser.
-unit_packages() { go list ./... | grep -vE '/internal/e2e$|/deploy(/|$)|/page/browser$'; }
+unit_packages() { go list ./... | grep -vE '/internal/e2e$|^stormdrain/deploy(/|$)|/page/browser$'; }
 
 # plain_packages have tests that the race detector would disturb.
 plain_packages() {
