@@ -90,6 +90,7 @@ func pipelineConfig(cfg *config.Config) pipeline.Config {
 	pc.Ack = pipeline.Ack(cfg.Journal.Ack)
 	pc.MaxAlerts, pc.RequestTimeout = cfg.Webhook.MaxAlertsPerRequest, cfg.Webhook.RequestTimeout
 	pc.InternMaxBytes, pc.BodyCacheBytes = cfg.Pipeline.InternMaxBytes, cfg.Pipeline.BodyCacheBytes
+	pc.Episodes = cfg.Storage.Episodes
 	pc.RingSize, pc.Workers = cfg.Pipeline.RingSize, cfg.App.MaxWorkers
 	pc.BatchRows, pc.FlushInterval = cfg.Storage.BatchRows, cfg.Storage.FlushInterval
 	pc.WriteTimeout = cfg.App.WorkerTimeout

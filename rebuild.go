@@ -10,7 +10,6 @@ import (
 
 	"stormdrain/internal/config"
 	"stormdrain/internal/datadir"
-	"stormdrain/storage"
 )
 
 // rebuildEpisodes is the command rebuild-episodes. SQLite's file is one process's, so
@@ -29,19 +28,15 @@ func rebuildEpisodes(ctx context.Context, cfg *config.Config, stdout io.Writer) 
 		return fmt.Errorf("storage.url: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	folder, ok := store.(storage.Folder)
-	if !ok {
-		return fmt.Errorf("%s keeps no episodes in this version", kind)
-	}
 	start := time.Now()
-	if err := folder.ForgetEpisodes(ctx); err != nil {
+	if err := store.ForgetEpisodes(ctx); err != nil {
 		return err
 	}
 	for more := true; more; {
-		if more, err = folder.Fold(ctx); err != nil {
-			return fmt.Errorf("after %d events, the rest is folded when stormdrain runs again: %w", folder.Folded(), err)
+		if more, err = store.Fold(ctx); err != nil {
+			return fmt.Errorf("after %d events, the rest is folded when stormdrain runs again: %w", store.Folded(), err)
 		}
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %d events folded into episodes anew in %v\n", kind, folder.Folded(), time.Since(start).Round(time.Millisecond))
+	_, err = fmt.Fprintf(stdout, "%s: %d events folded into episodes anew in %v\n", kind, store.Folded(), time.Since(start).Round(time.Millisecond))
 	return err
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Folder is what the pipeline asks of a store that keeps episodes; storage.Folder
+// Folder is what the pipeline asks of a store for its episodes; storage.Folder
 // says it in full. The storing goroutine calls it.
 type Folder interface {
 	Fold(ctx context.Context) (more bool, err error)
@@ -34,8 +34,8 @@ type folding struct {
 	failed int       // folds in a row
 }
 
-// newFolding owes the fold of what the process before has left. nil without a store
-// that folds.
+// newFolding owes the fold of what the process before has left. nil where nothing is
+// folded.
 func (p *Pipeline) newFolding() *folding {
 	if p.folder == nil {
 		return nil

@@ -53,6 +53,7 @@ type Writer interface {
 	JournalNumber(ctx context.Context, journal alert.ID) (int32, error)
 	Write(ctx context.Context, b *alert.Batch) error
 	Try(ctx context.Context, b *alert.Batch) error
+	Folder
 }
 
 // Quarantine keeps what cannot be stored. Both calls return when it is durable.
@@ -100,6 +101,7 @@ type Config struct {
 	BatchRows      int           // events that make a batch; one delivery more is possible
 	FlushInterval  time.Duration // longest wait of an event for its batch to fill; with AckCommit there is none
 	WriteTimeout   time.Duration // a batch that takes longer is cancelled and tried again
+	Episodes       bool          // events are folded
 
 	parse parser // nil: parseFrame
 }
@@ -110,7 +112,7 @@ func DefaultConfig() Config {
 		Ack: AckFsync, RequestTimeout: 8 * time.Second,
 		InternMaxBytes: 32 << 20, BodyCacheBytes: 8 << 20,
 		RingSize: 1024, RingMaxBytes: 8 << 20, BatchRows: 5000,
-		FlushInterval: 100 * time.Millisecond, WriteTimeout: 5 * time.Minute,
+		FlushInterval: 100 * time.Millisecond, WriteTimeout: 5 * time.Minute, Episodes: true,
 	}
 }
 
@@ -131,7 +133,7 @@ func (c *Config) Validate() error {
 type Pipeline struct {
 	journal    Journal
 	storer     Writer
-	folder     Folder // nil: the store keeps no episodes
+	folder     Folder // nil: nothing is folded
 	quarantine Quarantine
 	observer   Observer
 	log        zerolog.Logger
@@ -187,7 +189,9 @@ func Open(cfg Config, j Journal, w Writer, q Quarantine, o Observer, log zerolog
 		return &ingestion{pipeline: p, decoder: decoder{table: p.table, maxAlerts: p.cfg.MaxAlerts}}
 	}
 	p.recordings.New = func() any { return &recording{pipeline: p} }
-	p.folder, _ = w.(Folder)
+	if cfg.Episodes {
+		p.folder = w
+	}
 	p.stored.changed = make(chan struct{})
 	p.storeNeverSeen.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())

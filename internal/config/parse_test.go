@@ -57,7 +57,7 @@ func TestDefaults(t *testing.T) {
 		Pipeline:   Pipeline{RingSize: 1024, InternMaxBytes: 32 * mib, BodyCacheBytes: 8 * mib, InFlightMaxBytes: 256 * mib},
 		Journal:    Journal{Ack: "fsync", MaxBytes: 8192 * mib, SegmentBytes: 64 * mib},
 		Quarantine: Quarantine{MaxBytes: 256 * mib},
-		Storage:    Storage{BatchRows: 5000, FlushInterval: 100 * time.Millisecond},
+		Storage:    Storage{BatchRows: 5000, FlushInterval: 100 * time.Millisecond, Episodes: true},
 		Data:       Data{Dir: "data"},
 		Shutdown:   Shutdown{Timeout: 30 * time.Second},
 		Log:        Log{Level: "info", Format: "auto"},
@@ -115,8 +115,8 @@ func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	var names Config
 	all := settingsOf(&names)
-	if len(all) != 44 {
-		t.Errorf("%d settings, expected 42 keys of the file and 2 flags that name files", len(all))
+	if len(all) != 45 {
+		t.Errorf("%d settings, expected 43 keys of the file and 2 flags that name files", len(all))
 	}
 	for _, s := range all {
 		t.Run(s.key, func(t *testing.T) {
