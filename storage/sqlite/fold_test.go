@@ -82,7 +82,8 @@ func TestMigrationFrom2FoldsWhatIsThere(t *testing.T) {
 	mustWrite(t, s, f.batch(500))
 	err := s.writing(context.Background(), func(c *conn) error {
 		return c.script(context.Background(), `DROP VIEW alert_episodes; DROP TABLE episodes; DROP TABLE beginnings; DROP TABLE sources;
-			DROP TABLE minutes; ALTER TABLE journals DROP COLUMN folded; PRAGMA user_version = 2`)
+			DROP TABLE minutes; DROP TABLE recorded; DROP TABLE recorded_keys; DROP TABLE retention;
+			ALTER TABLE journals DROP COLUMN folded; PRAGMA user_version = 2`)
 	})
 	if err != nil {
 		t.Fatal(err)
