@@ -16,6 +16,10 @@ const (
 	// found among them, and its index entries, which are many, are left alone.
 	probeParts = 2048
 
+	// furtherProbes times as many rows are read on when that is likely to be enough: a
+	// row that is read in order costs a tenth of one that the index leads to.
+	furtherProbes = 8
+
 	// fewSets is how many label sets the server compares with every row that it
 	// reads in the order of time; more are looked up here.
 	fewSets = 8
@@ -28,19 +32,37 @@ func (r reader) EventsBefore(ctx context.Context, w storage.EventWindow, dst []s
 		err := p.read(ctx, nil)
 		return p.events, err
 	}
-	split, more, err := p.probe(ctx)
-	if err != nil {
-		return dst, err
+	for rows := p.probeParts; rows > 0; {
+		split, more, err := p.probe(ctx, rows)
+		if err != nil {
+			return dst, err
+		}
+		if more {
+			p.w.From = split
+		}
+		before := len(p.events)
+		if err := p.read(ctx, nil); err != nil || !more || len(p.events) == p.full {
+			return p.events, err
+		}
+		p.w.From, p.w.To = w.From, split-1
+		rows = p.further(rows, len(p.events)-before)
 	}
-	if more {
-		p.w.From = split
-	}
-	if err := p.read(ctx, nil); err != nil || !more || len(p.events) == p.full {
-		return p.events, err
-	}
-	p.w.From, p.w.To = w.From, split-1
-	err = p.readByLabelSet(ctx)
+	err := p.readByLabelSet(ctx)
 	return p.events, err
+}
+
+// further returns how many more rows to read in the order of time when the last so
+// many had some of the events: as many as are likely to have the rest. 0: none had
+// any, or it would take too many, and the index is faster.
+func (p *partReader) further(rows, found int) int {
+	if found == 0 {
+		return 0
+	}
+	rows = (rows*(p.full-len(p.events))/found + 1) * 5 / 4
+	if rows > furtherProbes*p.probeParts {
+		return 0
+	}
+	return rows
 }
 
 // partReader collects the events of a window, row by row.
@@ -73,11 +95,11 @@ func (p *partReader) within(a *arguments) string {
 	return sql
 }
 
-// probe returns when row number probeParts of the window was received; more is
-// false when there are no more than that.
-func (p *partReader) probe(ctx context.Context) (split int64, more bool, err error) {
+// probe returns when row number rows of what is left of the window was received;
+// more is false when there are no more than that.
+func (p *partReader) probe(ctx context.Context, rows int) (split int64, more bool, err error) {
 	var a arguments
-	sql := `SELECT received_at FROM deliveries` + p.within(&a) + ` ORDER BY received_at DESC, id DESC, part DESC OFFSET ` + strconv.Itoa(p.probeParts) + ` LIMIT 1`
+	sql := `SELECT received_at FROM deliveries` + p.within(&a) + ` ORDER BY received_at DESC, id DESC, part DESC OFFSET ` + strconv.Itoa(rows) + ` LIMIT 1`
 	err = p.query(ctx, sql, a, func(v row) error {
 		split, more = v.time(0), true
 		return nil
