@@ -2,8 +2,8 @@
 -- alerts of some 940 bytes each. No two requests of a run are the same.
 --
 --   ALERTS  alerts in a request; 1, 10 (default), 100 or 1000; not for mix
---   MODE    storm (default): 2 000 label sets again and again, only a startsAt
---           is new; hard: every label set and every annotation is new; mix:
+--   MODE    storm (default): 2 000 label sets again and again, as they fire on;
+--           hard: every label set and every annotation is new; mix:
 --           from 1 to 100 alerts a request, of ten alerts seven are known, two
 --           have new annotations and one has a new label set
 --   RUN     a number from 0 to 86 399 that makes this run differ from the one
@@ -69,7 +69,7 @@ local function alert(rule, namespace, pod, number, started, fingerprint)
 	})
 end
 
-local function body(rule, namespace, list)
+local function body(rule, namespace, list, left_out)
 	return table.concat({
 		'{"receiver":"stormdrain","status":"firing","alerts":[', table.concat(list, ","),
 		'],"notification_reason":"new alerts in group","groupLabels":{"alertname":"', rule.name, '","namespace":"', namespace,
@@ -77,7 +77,7 @@ local function body(rule, namespace, list)
 		'","prometheus":"monitoring/k8s","severity":"', rule.severity,
 		'"},"commonAnnotations":{"runbook_url":"', runbook(rule), '","summary":"', rule.summary,
 		'"},"routeLabels":{},"externalURL":"http://alertmanager-main.monitoring:9093","version":"4","groupKey":"{}:{alertname=\\"',
-		rule.name, '\\", namespace=\\"', namespace, '\\"}","truncatedAlerts":0}\n',
+		rule.name, '\\", namespace=\\"', namespace, '\\"}","truncatedAlerts":', left_out or "0", "}\n",
 	})
 end
 
@@ -120,12 +120,9 @@ local function fill(t, n)
 	return t.text
 end
 
-local function second()
-	return string.format("2026-11-23T%02d:%02d:%02d", math.floor(run / 3600) % 24, math.floor(run / 60) % 60, run % 60)
-end
-
--- The startsAt that makes a request differ from all others.
-local function fresh(thread) return second() .. "." .. string.format("%02d", thread) .. counter .. "Z" end
+-- The truncatedAlerts that makes a request differ from all others. A repeated alert
+-- says the same each time, so nothing in it may.
+local function fresh(thread) return string.format("1%02d%05d", thread, run) .. counter end
 
 -- What is the same whenever a label set comes again.
 local function known(set)
@@ -153,10 +150,10 @@ local function storm(thread)
 		local list = {}
 		for i = 1, alerts do
 			local a = known(set)
-			list[i] = alert(rule, namespace, a.pod, a.number, i == 1 and fresh(thread) or a.started, a.fingerprint)
+			list[i] = alert(rule, namespace, a.pod, a.number, a.started, a.fingerprint)
 			set = set + 1
 		end
-		all[t] = template(format(body(rule, namespace, list)))
+		all[t] = template(format(body(rule, namespace, list, fresh(thread))))
 	end
 	return all
 end
@@ -184,10 +181,10 @@ local function mix(thread)
 			-- Of ten: the fifth and the ninth have other annotations, the seventh is new.
 			if kind == 4 or kind == 8 then a.number = a.number .. string.format("%03d", run % 1000) .. counter end
 			if kind == 6 then renew(a, thread, i - 1) end
-			list[i] = alert(rule, namespace, a.pod, a.number, i == 1 and fresh(thread) or a.started, a.fingerprint)
+			list[i] = alert(rule, namespace, a.pod, a.number, a.started, a.fingerprint)
 			set, kind = (set + 1) % label_sets, (kind + 1) % 10
 		end
-		all[t] = template(format(body(rule, namespace, list)))
+		all[t] = template(format(body(rule, namespace, list, fresh(thread))))
 	end
 	return all
 end

@@ -2,6 +2,7 @@ package fold_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"stormdrain/internal/alert"
@@ -64,5 +65,24 @@ func TestPendingIsBounded(t *testing.T) {
 	}
 	if upTo := p.Behind(journal, 0, 501); upTo != 501 {
 		t.Errorf("read again up to %d, want 501", upTo)
+	}
+}
+
+// What senders say they have left out may be any number; the sum stops at what a
+// column of the tables can hold.
+func TestTruncatedStops(t *testing.T) {
+	t.Parallel()
+	p := fold.NewPending(100)
+	for _, n := range []uint64{5, math.MaxUint64, math.MaxInt64} {
+		p.Deliver("eu1", 1, 1, n)
+	}
+	p.Deliver("us1", 1, 1, math.MaxInt64-1)
+	for i, want := range []uint64{math.MaxInt64, math.MaxInt64 - 1} {
+		if got := p.Sources()[i].Onto(nil); got.Truncated != want {
+			t.Errorf("%s: %d left out, want %d", got.Name, got.Truncated, want)
+		}
+	}
+	if got := p.Sources()[1].Onto(&alert.Source{Truncated: 2}); got.Truncated != math.MaxInt64 {
+		t.Errorf("%d left out, want %d", got.Truncated, int64(math.MaxInt64))
 	}
 }

@@ -1,6 +1,10 @@
 package fold
 
-import "stormdrain/internal/alert"
+import (
+	"math"
+
+	"stormdrain/internal/alert"
+)
 
 // Source is what came of a source.
 type Source struct {
@@ -19,7 +23,16 @@ func (s *Source) deliver(at int64, truncated uint64) {
 		s.firstAt, s.lastAt = min(s.firstAt, at), max(s.lastAt, at)
 	}
 	s.deliveries++
-	s.truncated += truncated
+	s.truncated = sum(s.truncated, truncated)
+}
+
+// sum stops where the columns of the tables end: what is summed is a sender's choice.
+func sum(a, b uint64) uint64 {
+	const most = math.MaxInt64
+	if a > most || b > most-a {
+		return most
+	}
+	return a + b
 }
 
 // faded is a rhythm after one more delivery.
@@ -41,7 +54,7 @@ func (s *Source) Onto(known *alert.Source) alert.Source {
 	}
 	out.FirstAt, out.LastAt = min(out.FirstAt, known.FirstAt), max(out.LastAt, known.LastAt)
 	out.Deliveries += known.Deliveries
-	out.Truncated += known.Truncated
+	out.Truncated = sum(out.Truncated, known.Truncated)
 	out.Rhythm = max(out.Rhythm, rhythm)
 	return out
 }
