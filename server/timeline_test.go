@@ -92,6 +92,9 @@ func TestTimelineParameters(t *testing.T) {
 	check("", alert.RecordedQuery{From: math.MinInt64, To: math.MaxInt64, Limit: 101})
 	check("?fingerprint=b4683d7b0069a334&kind=x&kind=y%00&instance=a+b&silence=&from=1.5&to=1970-01-01T00:00:02Z&limit=10000",
 		alert.RecordedQuery{From: 1_500_000, To: 2_000_000, Fingerprint: &fingerprint, Kinds: []string{"x", "y\x00"}, Instance: &instance, Silence: &empty, Limit: 10_001})
+	// From an event's own time on it is there, up to it it is not: stores look by the microsecond.
+	check("?from=1970-01-01T00:00:01.000002003Z&to=1970-01-01T00:00:02.000000999Z", alert.RecordedQuery{From: 1_000_002, To: 2_000_000, Limit: 101})
+	check("?from=-1.0000001&to=1.0000019", alert.RecordedQuery{From: -1_000_001, To: 1_000_001, Limit: 101})
 
 	refused := func(query, parameter, part string) {
 		t.Helper()

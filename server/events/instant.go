@@ -15,16 +15,35 @@ var errInstant = errors.New("no time")
 // before now. The result is in microseconds since 1970, rounded up: "received
 // at or after" and "received before" stay exact for times to the nanosecond.
 func ParseInstant(s string, now time.Time) (int64, error) {
-	if t, ok := parseRFC3339(s); ok {
-		return ceilMicros(t), nil
+	micros, rest, err := parseInstant(s, now)
+	if rest {
+		micros++
 	}
-	if v, ok := parseUnix(s); ok {
-		return v, nil
+	return micros, err
+}
+
+// ParseInstantDown is ParseInstant, rounded down: for what has its time to the
+// nanosecond and is looked for by the microsecond. "At or after" the time of such a
+// thing finds it, and "before" does not.
+func ParseInstantDown(s string, now time.Time) (int64, error) {
+	micros, _, err := parseInstant(s, now)
+	return micros, err
+}
+
+// parseInstant returns the microseconds, rounded down, and whether there is more.
+func parseInstant(s string, now time.Time) (micros int64, rest bool, err error) {
+	t, ok := parseRFC3339(s)
+	if !ok {
+		if micros, rest, ok = parseUnix(s); ok {
+			return micros, rest, nil
+		}
+		ago, ok := ParseDuration(s)
+		if !ok {
+			return 0, false, errInstant
+		}
+		t = now.Add(-ago)
 	}
-	if d, ok := ParseDuration(s); ok {
-		return ceilMicros(now.Add(-d)), nil
-	}
-	return 0, errInstant
+	return t.UnixMicro(), t.Nanosecond()%1000 != 0, nil
 }
 
 func parseRFC3339(s string) (time.Time, bool) {
@@ -36,27 +55,23 @@ func parseRFC3339(s string) (time.Time, bool) {
 	return t, err == nil
 }
 
-func ceilMicros(t time.Time) int64 {
-	return t.Unix()*1e6 + int64((t.Nanosecond()+999)/1000)
-}
-
 // maxUnix keeps the microseconds far away from the ends of int64.
 const maxUnix = 1 << 40
 
-func parseUnix(s string) (int64, bool) {
+// parseUnix returns what parseInstant does.
+func parseUnix(s string) (micros int64, rest, ok bool) {
 	digits, negative := strings.CutPrefix(s, "-")
 	whole, fraction, _ := strings.Cut(digits, ".")
 	seconds, err := strconv.ParseUint(whole, 10, 63)
 	if err != nil || seconds > maxUnix {
-		return 0, false
+		return 0, false, false
 	}
-	micros := int64(seconds) * 1e6
-	rest := false // digits behind the microseconds that are not 0
+	micros = int64(seconds) * 1e6
 	for i := range len(fraction) {
 		c := fraction[i]
 		switch {
 		case c < '0' || c > '9':
-			return 0, false
+			return 0, false, false
 		case i < 6:
 			micros += int64(c-'0') * int64(math.Pow10(5-i))
 		case c != '0':
@@ -64,12 +79,12 @@ func parseUnix(s string) (int64, bool) {
 		}
 	}
 	if negative {
-		return -micros, true // up is towards 0, so the rest falls away
+		micros = -micros
+		if rest {
+			micros-- // down is away from 0
+		}
 	}
-	if rest {
-		micros++
-	}
-	return micros, true
+	return micros, rest, true
 }
 
 // ParseDuration reads what Go writes, with d for 24 hours and w for 7 days as

@@ -51,7 +51,7 @@ func (p *Params) Set(name, value string, now time.Time) error {
 	case "silence":
 		q.Silence = &value
 	case "from", "to":
-		v, err := events.ParseInstant(value, now)
+		v, err := events.ParseInstantDown(value, now)
 		if err != nil {
 			return wrong("RFC 3339 (2026-01-31T10:00:00Z), Unix seconds, or how long ago (90m, 2h, 3d, 1w)")
 		}
