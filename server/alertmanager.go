@@ -56,6 +56,9 @@ func (s *Server) noSuchAlertmanagerPage(ctx *fasthttp.RequestCtx, path string, r
 	case path == pathAlerts:
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD, POST")
 		line = path + " is read with GET, and takes alerts with POST"
+	case path == pathSilence && (ctx.IsGet() || ctx.IsHead()): // a silence without an id
+		s.wrongPath(ctx)
+		return
 	case readPaths[path], isSilence([]byte(path)):
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 	default:

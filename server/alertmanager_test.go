@@ -587,5 +587,7 @@ func TestAlertmanagerAPIRefuses(t *testing.T) {
 	if got := sample(t, s, `stormdrain_http_requests_total{code="405",handler="misdirected"}`); got != "2" {
 		t.Errorf("%s requests were taken for alerts that went astray, want 2: a silence is none", got)
 	}
+	g("DELETE", "/api/v2/silence/", "GET, HEAD", "expire silences there")
+	checkLine(t, raw(t, s, "GET /api/v2/silence/ HTTP/1.1\r\nHost: x\r\n\r\n"), 404, "no such page")
 	checkLine(t, raw(t, s, "GET /api/v2/none HTTP/1.1\r\nHost: x\r\n\r\n"), 404, "no such page")
 }
