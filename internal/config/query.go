@@ -31,7 +31,7 @@ type Query struct {
 	Sort        string  `placeholder:"KEY" group:"ask" help:"stats: episodes, receipts, alerts, flaps, open, unresolved, mean, p95 (the highest first) or value."`
 	Follow      bool    `short:"f" group:"ask" help:"Go on with each alert as it is stored, until Ctrl-C. With --from, begin with those since then."`
 
-	Output string `short:"o" default:"table" enum:"table,wide,json,ndjson,csv" group:"show" help:"table, wide (with all there is, uncut), json, ndjson (an object a line) or csv."`
+	Output string `short:"o" aliases:"format" default:"table" enum:"table,wide,json,ndjson,csv" group:"show" help:"table, wide (with all there is, uncut), json, ndjson (an object a line) or csv. --format is the same."`
 	Color  string `default:"auto" enum:"auto,always,never" group:"show" help:"auto: on a terminal, if NO_COLOR is not set."`
 	UTC    bool   `name:"utc" group:"show" help:"Times in UTC, also those that are given; else in the local time zone."`
 
@@ -154,7 +154,9 @@ func gathered(args []string, model *kong.Application) []string {
 		}
 		for _, flags := range command.AllFlags(false) {
 			for _, flag := range flags {
-				takesValue["--"+flag.Name] = !flag.IsBool()
+				for _, name := range append([]string{flag.Name}, flag.Aliases...) {
+					takesValue["--"+name] = !flag.IsBool()
+				}
 				takesValue["-"+string(flag.Short)] = flag.Short != 0 && !flag.IsBool()
 			}
 		}

@@ -25,6 +25,8 @@ func TestQueryCommand(t *testing.T) {
 	f(func(q *Query) { q.Words, q.From, q.Output, q.UTC = []string{"a=b", "c=d", "-e"}, "2h", "json", true }, nil, "--from", "2h", "a=b", "-o", "json", "c=d", "--utc", "--", "-e")
 	f(func(q *Query) { q.Words, q.By, q.Sort = []string{"stats"}, "team", "p95" }, nil, "stats", "--by=team", "--sort=p95")
 	f(func(q *Query) { q.Follow, q.Header = true, []string{"A: b, c", "D: e"} }, nil, "-f", "--header=A: b, c", "--header=D: e")
+	f(func(q *Query) { q.Words, q.Output = []string{"a=b", "c=d"}, "ndjson" }, nil, "a=b", "--format", "ndjson", "c=d")
+	f(func(q *Query) { q.Output = "json" }, []string{"STORMDRAIN_OUTPUT=csv"}, "--format=json")
 	f(func(q *Query) { q.URL, q.NoColor = "https://h/x", true }, []string{"STORMDRAIN_URL=https://h/x", "NO_COLOR=1", "STORMDRAIN_LOG_LEVEL=loud"})
 	f(func(q *Query) { q.NoColor = true }, []string{"NO_COLOR=", "TERM=dumb"})
 }
