@@ -23,10 +23,13 @@ type Store interface {
 
 const (
 	// A run begins every sixteenth of the retention, within these bounds: every
-	// run reads what is kept, to find out what nothing refers to any more.
+	// run reads what is kept, to find out what nothing refers to any more. That is
+	// little where the retention is shorter than leastInterval: then a run begins
+	// every retention, but no sooner than after shortestInterval.
 	runsPerRetention = 16
 	leastInterval    = time.Minute
 	mostInterval     = 24 * time.Hour
+	shortestInterval = time.Second
 
 	// lookInterval is how often the oldest event is looked for.
 	lookInterval = time.Hour
@@ -36,6 +39,7 @@ const (
 	firstWithin = 5 * time.Minute
 
 	// A step is followed by a pause of so many times what it took, and this at least.
+	// So is a run, as far as leastInterval.
 	restFactor = 5
 	leastRest  = 20 * time.Millisecond
 
@@ -125,10 +129,12 @@ func (j *Janitor) loop(ctx context.Context) {
 		if !changed && time.Now().Before(next) {
 			continue
 		}
+		begun := time.Now()
 		if kept := time.Duration(j.retention.Load()); kept > 0 {
 			j.run(ctx, kept)
 		}
-		next = time.Now().Add(j.interval(mostInterval))
+		rest := min(restFactor*time.Since(begun), leastInterval)
+		next = time.Now().Add(max(j.interval(mostInterval), rest))
 	}
 }
 
@@ -136,7 +142,8 @@ func (j *Janitor) loop(ctx context.Context) {
 func (j *Janitor) interval(most time.Duration) time.Duration {
 	d := most
 	if kept := time.Duration(j.retention.Load()); kept > 0 {
-		d = min(max(kept/runsPerRetention, leastInterval), most)
+		least := max(min(kept, leastInterval), shortestInterval)
+		d = min(max(kept/runsPerRetention, least), most)
 	}
 	return d/2 + rand.N(d/2)
 }

@@ -120,6 +120,33 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// TestShortRetention: what is kept for seconds is gone within seconds, and a run that
+// takes long is followed by a rest that is longer.
+func TestShortRetention(t *testing.T) {
+	f := func(kept, step, most time.Duration) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{step: step}
+			j, _ := start(f, kept)
+			last := time.Now()
+			f.pass(2 * time.Minute)
+			for i, at := range f.steps {
+				if took := at.Sub(last); took > most {
+					t.Errorf("keeping %s, run %d began %s after the one before", kept, i, took)
+				}
+				last = at
+			}
+			if n := len(f.steps); n < 5 || f.busy > 2*time.Minute/6+step {
+				t.Errorf("keeping %s, %d runs took %s of two minutes", kept, n, f.busy)
+			}
+			f.stop(t, j)
+		})
+	}
+	f(2*time.Second, time.Millisecond, 2*time.Second+time.Millisecond)
+	f(time.Nanosecond, time.Millisecond, time.Second+time.Millisecond)
+	f(2*time.Second, 3*time.Second, 6*3*time.Second)
+}
+
 // TestErrors: what fails is tried again, less and less often, and the log is not
 // filled with it; a reader who is in the way is not worth a line.
 func TestErrors(t *testing.T) {
