@@ -42,9 +42,15 @@ func lingerAtClose(ctx *fasthttp.RequestCtx) { ctx.Conn().(*conn).linger.Store(t
 func (s *Server) tooLarge(ctx *fasthttp.RequestCtx) {
 	ctx.SetConnectionClose()
 	lingerAtClose(ctx)
+	less := "set max_alerts in Alertmanager's webhook_config"
+	switch path := ctx.URI().PathOriginal(); {
+	case string(path) == pathAlerts:
+		less = "have the sender post fewer alerts at a time"
+	case isRecorder(path):
+		less = "leave batch: true out of Alertmanager's event_recorder"
+	}
 	answer(ctx, fasthttp.StatusRequestEntityTooLarge, fmt.Sprintf(
-		"the body is larger than webhook.max_request_size, %d bytes; raise it, or set max_alerts in Alertmanager's webhook_config",
-		s.cfg.MaxRequestSize))
+		"the body is larger than webhook.max_request_size, %d bytes; raise it, or %s", s.cfg.MaxRequestSize, less))
 }
 
 // oneLine makes a text that may quote a sender fit for a line of an answer.

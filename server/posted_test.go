@@ -48,3 +48,16 @@ func TestPostedAlerts(t *testing.T) {
 	}
 	checkLine(t, raw(t, s, post("/api/v2/alerts", "", "{}")), 400, "the body is an object")
 }
+
+// A body that is too large is answered with what its sender can do about it.
+func TestTooLargeSaysWhatToDo(t *testing.T) {
+	s := start(t, testConfig(), &fake{})
+	for path, part := range map[string]string{
+		"/webhook":         "set max_alerts in Alertmanager's webhook_config",
+		"/webhook/eu1":     "set max_alerts in Alertmanager's webhook_config",
+		"/api/v2/alerts":   "have the sender post fewer alerts at a time",
+		"/api/v1/recorder": "leave batch: true out of Alertmanager's event_recorder",
+	} {
+		checkLine(t, raw(t, s, post(path, "", strings.Repeat(" ", 1<<20+1))), 413, "raise it, or "+part)
+	}
+}
