@@ -58,6 +58,28 @@ func (a *archive) Episodes(ctx context.Context, q *alert.EpisodeQuery, yield fun
 	return nil
 }
 
+func (a *archive) EpisodeCounts(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.EpisodeCount) error) error {
+	var counts []*alert.EpisodeCount
+	err := a.Episodes(ctx, q, func(e *alert.Episode) error {
+		for _, c := range counts {
+			if c.Source == e.Source && slices.Equal(c.Labels.Labels, e.Labels.Labels) {
+				c.Add(e)
+				return nil
+			}
+		}
+		c := &alert.EpisodeCount{Source: e.Source, Labels: e.Labels}
+		c.Add(e)
+		counts = append(counts, c)
+		return nil
+	})
+	for _, c := range counts {
+		if err == nil {
+			err = yield(c)
+		}
+	}
+	return err
+}
+
 func comparePlaces(x, y alert.EpisodeCursor) int {
 	return cmp.Or(cmp.Compare(x.StartsAt, y.StartsAt), cmp.Compare(x.Number, y.Number))
 }

@@ -19,8 +19,11 @@ type EpisodeReader interface {
 	Episodes(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.Episode) error) error
 }
 
-// Overview gives out what is counted beside the episodes.
+// Overview gives out what is counted of the episodes and beside them.
 type Overview interface {
+	// EpisodeCounts calls yield for each source and label set that has episodes of
+	// those that q asks for, and returns yield's error as it is.
+	EpisodeCounts(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.EpisodeCount) error) error
 	// Sources returns every source, by name.
 	Sources(ctx context.Context) ([]alert.Source, error)
 	// Minutes calls yield for each minute that begins in [from, to), ascending.
@@ -197,8 +200,8 @@ func (s *Server) readStats(ctx *fasthttp.RequestCtx) {
 	}
 	stats := history.NewStats(q.By)
 	err = s.ask(ctx.Conn().(*conn), func(reading context.Context) error {
-		return s.Episodes.Episodes(reading, q.Episodes, func(e *alert.Episode) error {
-			stats.Add(e)
+		return s.Episodes.EpisodeCounts(reading, q.Episodes, func(c *alert.EpisodeCount) error {
+			stats.Add(c)
 			return nil
 		})
 	})

@@ -153,7 +153,7 @@ func TestStatsOfTheLastDay(t *testing.T) {
 			t.Errorf("no %s in %s", want, got.body)
 		}
 	}
-	if q := a.asked[0]; !q.Bare || q.Limit != 0 || q.To-q.From != 86_400_000_000 {
+	if q := a.asked[0]; q.Limit != 0 || q.To-q.From != 86_400_000_000 {
 		t.Errorf("asked for %+v", q)
 	}
 	type answer struct {

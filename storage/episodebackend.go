@@ -23,6 +23,16 @@ type EpisodeBackend interface {
 	EpisodesBefore(ctx context.Context, w EpisodeWindow, dst []EpisodeRow) ([]EpisodeRow, error)
 }
 
+// EpisodeCounter is what an EpisodeBackend may be, too: it counts by itself, where that
+// takes less than to read page by page in order.
+type EpisodeCounter interface {
+	// CountEpisodes calls add for each source and label set, by number, that has
+	// episodes in the window that are wanted, with Labels nil. Before and Limit of
+	// the window are not set. wants goes by the times, and is lent the episode; add
+	// takes the counts.
+	CountEpisodes(ctx context.Context, w EpisodeWindow, wants func(*alert.Episode) bool, add func(labelSet int64, c *alert.EpisodeCount)) error
+}
+
 // EpisodeWindow asks for episodes, in one of three ways:
 //
 //   - Classes is given (see fold.ClassOf): for each through the index on (class, starts at,

@@ -50,6 +50,12 @@ func (e *episodeEmitter) emitGroup(ctx context.Context, rows []EpisodeRow) (more
 			e.kept = append(e.kept, &rows[i])
 		}
 	}
+	if e.s.counts != nil {
+		for _, r := range e.kept {
+			e.s.counts.of(r.Episode.Source, r.LabelSet).Add(&r.Episode)
+		}
+		return true, nil
+	}
 	if err := e.byLabels(ctx); err != nil {
 		return false, err
 	}

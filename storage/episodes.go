@@ -38,6 +38,7 @@ type episodeSearch struct {
 	tested bool                 // they are
 	left   int                  // how many episodes may still be yielded, if q.Limit is set
 	rows   []EpisodeRow         // the page at hand
+	counts episodeCounts        // nil: yield; else what is found is counted
 
 	out *episodeEmitter
 }
@@ -144,6 +145,13 @@ func isAfter(t alert.Time, micros int64) bool {
 // which Earliest is a bound as well, and narrow for label sets; then their width
 // follows from what was found.
 func (s *episodeSearch) read(ctx context.Context, w EpisodeWindow, from int64, classes []int) (more bool, err error) {
+	if counter, ok := s.b.(EpisodeCounter); ok && s.counts != nil {
+		w.From = from
+		if w.Classes = s.reaching(w, classes); w.Classes == nil && classes != nil {
+			return true, nil
+		}
+		return true, counter.CountEpisodes(ctx, w, s.wants, s.counts.add)
+	}
 	const whole = LastTime - FirstTime
 	ordered := classes == nil && !s.tested
 	span := int64(whole)

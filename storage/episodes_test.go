@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -187,6 +188,7 @@ func TestEpisodesAgainstNaive(t *testing.T) {
 		if want := m.naiveEpisodes(q); !slices.Equal(got, want) {
 			t.Fatalf("round %d: %+v %v with %+v:\n%v\nwant\n%v", round, *q, q.Matchers, z, got, want)
 		}
+		m.checkCounts(q, z)
 		if most := max(z.events, z.candidates); m.largest > most {
 			t.Fatalf("round %d: an answer of %d rows, with %+v", round, m.largest, z)
 		}
@@ -194,6 +196,38 @@ func TestEpisodesAgainstNaive(t *testing.T) {
 	}
 	if found < 1200 {
 		t.Errorf("%d episodes in all: the questions find too little to tell anything", found)
+	}
+}
+
+// checkCounts compares counts with the episodes that they are of.
+func (m *episodeMemory) checkCounts(q *alert.EpisodeQuery, z sizes) {
+	m.t.Helper()
+	all := *q
+	all.Limit, all.After = 0, nil
+	type counted struct {
+		source string
+		labels *alert.LabelSet
+	}
+	want, got := map[counted]alert.EpisodeCount{}, map[counted]alert.EpisodeCount{}
+	for _, number := range m.naiveEpisodes(&all) {
+		row := &m.episodes[slices.IndexFunc(m.episodes, func(r EpisodeRow) bool { return r.Episode.Number == number })]
+		key := counted{row.Episode.Source, m.sets[row.LabelSet]}
+		c := want[key]
+		c.Source, c.Labels = key.source, key.labels
+		c.Add(&row.Episode)
+		want[key] = c
+	}
+	err := countEpisodes(m.t.Context(), m, q, func(c *alert.EpisodeCount) error {
+		got[counted{c.Source, c.Labels}] = *c
+		return nil
+	}, z)
+	for _, counts := range []map[counted]alert.EpisodeCount{want, got} {
+		for _, c := range counts {
+			slices.Sort(c.Lengths)
+		}
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		m.t.Fatalf("%v: %+v %v with %+v:\n%v\nwant\n%v", err, *q, q.Matchers, z, got, want)
 	}
 }
 

@@ -37,6 +37,12 @@ type EpisodeReader interface {
 	// kept. It reads page by page, with no transaction open while yield runs.
 	Episodes(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.Episode) error) error
 
+	// EpisodeCounts calls yield for each source and label set that has episodes of
+	// those that q asks for, in no order, with what is counted of them. Limit, After
+	// and Bare of q do not matter. It returns yield's error as it is; what yield is
+	// given is its own. Memory grows with these alerts, and with Lengths.
+	EpisodeCounts(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.EpisodeCount) error) error
+
 	// Sources returns every source, by name.
 	Sources(ctx context.Context) ([]alert.Source, error)
 

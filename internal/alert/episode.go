@@ -84,6 +84,34 @@ type EpisodeQuery struct {
 	Bare bool
 }
 
+// EpisodeCount is what is counted of the episodes of one alert: of a source and a
+// label set.
+type EpisodeCount struct {
+	Source string
+	Labels *LabelSet
+
+	Episodes   int64
+	Receipts   int64
+	Open       int64
+	Unresolved int64   // superseded
+	Lengths    []int64 // of the resolved ones, in microseconds, in no order
+}
+
+// Add counts an episode.
+func (c *EpisodeCount) Add(e *Episode) {
+	c.Episodes++
+	c.Receipts += e.Receipts
+	switch {
+	case e.Open():
+		c.Open++
+	case e.Status == Firing:
+		c.Unresolved++
+	case !e.EndsAt.IsNone():
+		// A clock that was set back must not make a time to resolve negative.
+		c.Lengths = append(c.Lengths, max(0, e.EndsAt.Micros-e.StartsAt.Micros))
+	}
+}
+
 // EpisodeCursor is the place of an episode in the order of an EpisodeQuery.
 type EpisodeCursor struct {
 	StartsAt int64 // microseconds since 1970

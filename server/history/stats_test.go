@@ -22,17 +22,36 @@ func episode(source string, begin, end int64, labels ...string) *alert.Episode {
 	return e
 }
 
+// counts counts episodes as a store does.
+type counts map[string]*alert.EpisodeCount
+
+func (c counts) add(e *alert.Episode) {
+	key := fmt.Sprintf("%q %q", e.Source, e.Labels.Labels)
+	if c[key] == nil {
+		c[key] = &alert.EpisodeCount{Source: e.Source, Labels: e.Labels}
+	}
+	c[key].Add(e)
+}
+
+func (c counts) stats() *Stats {
+	s := NewStats("alertname")
+	for _, n := range c {
+		s.Add(n)
+	}
+	return s
+}
+
 // Figures of random episodes, against what a plain count of them gives.
 func TestStatsAgainstPlainCounts(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
-		s := NewStats("alertname")
+		c := counts{}
 		lengths, alerts := map[string][]int64{}, map[string]map[string]bool{}
 		var all []int64
 		for range r.IntN(200) {
 			name, pod, source := fmt.Sprint("A", r.IntN(4)), fmt.Sprint(r.IntN(3)), fmt.Sprint(r.IntN(2))
 			length := r.Int64N(50)
-			s.Add(episode(source, 1000, 1000+length, "alertname", name, "pod", pod))
+			c.add(episode(source, 1000, 1000+length, "alertname", name, "pod", pod))
 			lengths[name] = append(lengths[name], length)
 			all = append(all, length)
 			if alerts[name] == nil {
@@ -40,7 +59,7 @@ func TestStatsAgainstPlainCounts(t *testing.T) {
 			}
 			alerts[name][source+" "+pod] = true
 		}
-		groups, total := s.Ranking(ByP95)
+		groups, total := c.stats().Ranking(ByP95)
 		if len(groups) != len(lengths) {
 			t.Fatalf("%d groups, want %d", len(groups), len(lengths))
 		}
@@ -76,20 +95,20 @@ func TestStatsAgainstPlainCounts(t *testing.T) {
 }
 
 func TestStatsOfOddTimes(t *testing.T) {
-	s := NewStats("alertname")
-	s.Add(episode("", 5000, 1000)) // ends before it begins
+	c := counts{}
+	c.add(episode("", 5000, 1000)) // ends before it begins
 	for range 100 {
-		s.Add(episode("", -62_000_000_000_000_000, 250_000_000_000_000_000)) // ten thousand years
+		c.add(episode("", -62_000_000_000_000_000, 250_000_000_000_000_000)) // ten thousand years
 	}
-	_, total := s.Ranking(ByEpisodes)
+	_, total := c.stats().Ranking(ByEpisodes)
 	if line := string(total.AppendJSON(nil)); !strings.Contains(line, `"meanSecondsToResolve":308910891089.10895,"p95SecondsToResolve":312000000000}`) {
 		t.Errorf("%s", line)
 	}
 	e := episode("", 0, -1)
 	e.Status = alert.Resolved // resolved, and nobody said when
-	s = NewStats("alertname")
-	s.Add(e)
-	if _, total := s.Ranking(ByMean); total.resolved != 0 || total.Open != 0 || total.Unresolved != 0 || total.Episodes != 1 {
+	c = counts{}
+	c.add(e)
+	if _, total := c.stats().Ranking(ByMean); total.resolved != 0 || total.Open != 0 || total.Unresolved != 0 || total.Episodes != 1 {
 		t.Errorf("resolved without an end: %+v", total)
 	}
 }
@@ -97,27 +116,33 @@ func TestStatsOfOddTimes(t *testing.T) {
 // The same fingerprint, which a sender may choose, does not make two alerts one;
 // nor do texts that only look alike when they are put together.
 func TestDistinctAlerts(t *testing.T) {
-	s := NewStats("alertname")
+	c := counts{}
 	for range 3 {
-		s.Add(episode("a", 0, 1, "x", "1"))
-		s.Add(episode("b", 0, 1, "x", "1"))
-		s.Add(episode("", 0, 1, "x", "12", "y", "3"))
-		s.Add(episode("", 0, 1, "x", "1", "2y", "3"))
+		c.add(episode("a", 0, 1, "x", "1"))
+		c.add(episode("b", 0, 1, "x", "1"))
+		c.add(episode("", 0, 1, "x", "12", "y", "3"))
+		c.add(episode("", 0, 1, "x", "1", "2y", "3"))
 	}
-	if _, total := s.Ranking(ByEpisodes); total.Alerts != 4 || total.Flaps() != 8 {
+	if _, total := c.stats().Ranking(ByEpisodes); total.Alerts != 4 || total.Flaps() != 8 {
 		t.Errorf("%d alerts, %d flaps", total.Alerts, total.Flaps())
 	}
 }
 
 func BenchmarkStatsAdd(b *testing.B) {
-	var episodes []*alert.Episode
+	var all []*alert.EpisodeCount
 	for i := range 10_000 {
-		episodes = append(episodes, episode("eu", 0, int64(i), "alertname", fmt.Sprint("A", i%50), "instance", fmt.Sprint("10.0.0.", i), "job", "node", "severity", "critical"))
+		c := &alert.EpisodeCount{}
+		for n := range 10 {
+			e := episode("eu", 0, int64(i+n), "alertname", fmt.Sprint("A", i%50), "instance", fmt.Sprint("10.0.0.", i), "job", "node", "severity", "critical")
+			c.Labels = e.Labels
+			c.Add(e)
+		}
+		all = append(all, c)
 	}
 	s, i := NewStats("alertname"), 0
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Add(episodes[i%len(episodes)])
+		s.Add(all[i%len(all)])
 		i++
 	}
 }

@@ -15,8 +15,11 @@ func (s *Store) Episodes(ctx context.Context, q *alert.EpisodeQuery, yield func(
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	r := &episodeReader{reader: reader{s.pool, s.probeParts}, names: map[int32]string{}}
-	return storage.SearchEpisodes(ctx, r, q, yield)
+	return storage.SearchEpisodes(ctx, s.episodeReader(), q, yield)
+}
+
+func (s *Store) episodeReader() *episodeReader {
+	return &episodeReader{reader: reader{s.pool, s.probeParts}, names: map[int32]string{}}
 }
 
 // episodeReader is a storage.EpisodeBackend for one search.
@@ -116,19 +119,25 @@ func (r *episodeReader) within(a *arguments, w *storage.EpisodeWindow) (sql stri
 
 // episodeRow reads the columns that statement asks for, but the source.
 func episodeRow(v row, bare bool) (r storage.EpisodeRow) {
-	e, bits := &r.Episode, v.int4(5)
-	var starts, ends uint16
-	e.Status, starts, ends = storage.UnpackBits(bits)
+	e := &r.Episode
 	r.LabelSet, e.Number = v.int8(0), v.int8(1)
-	e.StartsAt = alert.Time{Micros: v.time(2), Nanos: starts}
-	e.EndsAt = v.timeOrNone(3, ends)
-	e.Superseded = v.timeOrNone(4, uint16(bits>>21&1023))
+	episodeTimes(e, v[2:])
 	e.Unfired = v.bool(6)
 	e.FirstReceivedAt, e.LastReceivedAt, e.Receipts = v.time(7), v.time(8), v.int8(9)
 	if !bare {
 		r.Details, r.Envelope, e.Receivers = v.int8(10), v.int8(11), v.texts(12)
 	}
 	return r
+}
+
+// episodeTimes reads starts_at, ends_at, superseded_at and bits.
+func episodeTimes(e *alert.Episode, v row) {
+	bits := v.int4(3)
+	status, starts, ends := storage.UnpackBits(bits)
+	e.Status = status
+	e.StartsAt = alert.Time{Micros: v.time(0), Nanos: starts}
+	e.EndsAt = v.timeOrNone(1, ends)
+	e.Superseded = v.timeOrNone(2, uint16(bits>>21&1023))
 }
 
 // name loads the names of sources that are not known yet.

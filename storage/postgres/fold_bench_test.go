@@ -183,6 +183,25 @@ func benchmarkEpisodes(b *testing.B, each, days int64) {
 			b.ReportMetric(float64(n)/float64(b.N), "episodes/op")
 		})
 	}
+	for _, bench := range []struct {
+		name string
+		q    alert.EpisodeQuery
+	}{
+		{"day", alert.EpisodeQuery{From: day(2), To: day(1)}},
+		{"at", alert.EpisodeQuery{From: at, To: at + 1}},
+		{"open", alert.EpisodeQuery{From: math.MinInt64, To: math.MaxInt64, Open: true}},
+	} {
+		b.Run("counts/"+bench.name, func(b *testing.B) {
+			n := int64(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.EpisodeCounts(b.Context(), &bench.q, func(c *alert.EpisodeCount) error { n += c.Episodes; return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n)/float64(b.N), "episodes/op")
+		})
+	}
 }
 
 // addEpisodes makes rows as folding would, in the order of their beginnings.

@@ -23,6 +23,11 @@ func (s *Store) Episodes(ctx context.Context, q *alert.EpisodeQuery, yield func(
 	return storage.SearchEpisodes(ctx, backend{s}, q, yield)
 }
 
+// EpisodeCounts implements storage.EpisodeReader.
+func (s *Store) EpisodeCounts(ctx context.Context, q *alert.EpisodeQuery, yield func(*alert.EpisodeCount) error) error {
+	return storage.CountEpisodes(ctx, backend{s}, q, yield)
+}
+
 // EpisodeSpan implements storage.EpisodeBackend.
 func (b backend) EpisodeSpan(ctx context.Context) (oldest, newest int64, ok bool, err error) {
 	err = b.query(ctx, `SELECT (SELECT min(starts_at) FROM episodes), (SELECT max(starts_at) FROM episodes)`, func(row []driver.Value) error {

@@ -2,6 +2,8 @@ package storagetest
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -170,10 +172,54 @@ func testFlapping(t *testing.T, open func(*testing.T) EpisodeStore) {
 	for range 300 {
 		q := g.Query(all)
 		CompareEpisodes(t, s.episodes(q), bare(q, s.model.Episodes(q)))
+		s.checkCounts(q)
 	}
 	minutes := s.model.Minutes(math.MinInt64, math.MaxInt64)
 	for range 10 {
 		s.checkMinutes(pick(r, minutes).At+r.Int64N(3)-1, pick(r, minutes).At+r.Int64N(3)-1)
+	}
+}
+
+// checkCounts compares what the store counts with a count of what it reads.
+func (s *foldingSession) checkCounts(q *alert.EpisodeQuery) {
+	s.t.Helper()
+	all := *q
+	all.Limit, all.After = 0, nil
+	want := map[string]*alert.EpisodeCount{}
+	key := func(source string, set *alert.LabelSet) string {
+		return fmt.Sprintf("%q %x %q", source, set.Fingerprint, set.Labels)
+	}
+	for _, e := range s.episodes(&all) {
+		k := key(e.Source, e.Labels)
+		if want[k] == nil {
+			want[k] = &alert.EpisodeCount{Source: e.Source, Labels: e.Labels}
+		}
+		want[k].Add(e)
+	}
+	for _, c := range want {
+		slices.Sort(c.Lengths)
+	}
+	got := map[string]*alert.EpisodeCount{}
+	err := s.store.EpisodeCounts(s.ctx, q, func(c *alert.EpisodeCount) error {
+		slices.Sort(c.Lengths)
+		k := key(c.Source, c.Labels)
+		if got[k] != nil {
+			s.t.Errorf("%s is counted twice", k)
+		}
+		got[k] = c
+		return nil
+	})
+	if err != nil {
+		s.t.Fatalf("EpisodeCounts: %v", err)
+	}
+	same := func(a, b *alert.EpisodeCount) bool {
+		return a.Episodes == b.Episodes && a.Receipts == b.Receipts && a.Open == b.Open && a.Unresolved == b.Unresolved && slices.Equal(a.Lengths, b.Lengths)
+	}
+	if !maps.EqualFunc(got, want, same) {
+		for k, c := range want {
+			s.t.Logf("%s: %+v, want %+v", k, got[k], c)
+		}
+		s.t.Fatalf("%+v: %d alerts are counted, or not as their episodes are; want %d", *q, len(got), len(want))
 	}
 }
 
@@ -369,6 +415,10 @@ func testEpisodesYieldError(t *testing.T, open func(*testing.T) EpisodeStore) {
 	err := s.store.Episodes(s.ctx, AllEpisodes(), func(*alert.Episode) error { return stop })
 	if err != stop {
 		t.Errorf("Episodes returned %v, want yield's error as it is", err)
+	}
+	err = s.store.EpisodeCounts(s.ctx, AllEpisodes(), func(*alert.EpisodeCount) error { return stop })
+	if err != stop {
+		t.Errorf("EpisodeCounts returned %v, want yield's error as it is", err)
 	}
 	err = s.store.Minutes(s.ctx, math.MinInt64, math.MaxInt64, func(alert.Minute) error { return stop })
 	if err != stop {
