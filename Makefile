@@ -5,7 +5,7 @@ export GOFLAGS += -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint rules bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e browser browser deps install uninstall package clean
+.PHONY: help run build test race fuzz lint rules bench knobs growth soak micro k6 profile pgo pgo-gain crash e2e browser deps install uninstall package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ run: build ## build and start on port 9567, storing below ./data (flags in ARGS=
 build: ## build bin/stormdrain, a static binary
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -o bin/stormdrain .
 
-test: ## everything a change has to pass, with what it needs installed (FUZZTIME=40s ROUNDS=25 SOAK=2m)
+test: ## everything a change has to pass, with what it needs installed (FUZZTIME=20s ROUNDS=25 SOAK=2m)
 	@FUZZTIME='$(FUZZTIME)' ROUNDS='$(ROUNDS)' SOAK='$(SOAK)' scripts/test.sh
 
 race: deps ## the unit tests with the race detector

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 shipped=${GOFLAGS:-}
 export GOFLAGS="$shipped -pgo=off"
 
-fuzztime=${FUZZTIME:-40s}
+fuzztime=${FUZZTIME:-20s}
 rounds=${ROUNDS:-25}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -78,5 +78,5 @@ stage deploy deploy_files
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
 stage crash env ROUNDS="$rounds" "$work/stage" -log crash -timeout=20m -run '^TestCrash' ./internal/e2e
 stage soak env GOFLAGS="$shipped" go run ./benchmarks/cmd/soak -duration "${SOAK:-2m}"
-stage fuzz env FUZZTIME="$fuzztime" OTHERS="${OTHERS:-10s}" STAGE="$work/stage" scripts/fuzz.sh
+stage fuzz env FUZZTIME="$fuzztime" OTHERS="${OTHERS:-6s}" STAGE="$work/stage" scripts/fuzz.sh
 echo "== all: $SECONDS s"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,6 +23,7 @@ const patience = 10 * time.Second
 type pool struct {
 	connections *pgxpool.Pool
 	stopDialing context.CancelFunc
+	closed      atomic.Bool // all are gone
 }
 
 // poolConfig puts the limits of cfg in place of those that the URL may have.
@@ -81,7 +83,7 @@ func newPool(config *pgxpool.Config) (*pool, error) {
 		stopDialing()
 		return nil, err
 	}
-	return &pool{connections, stopDialing}, nil
+	return &pool{connections: connections, stopDialing: stopDialing}, nil
 }
 
 // acquire returns a connection, which is the caller's until release. One that
@@ -95,9 +97,13 @@ func (p *pool) acquire(ctx context.Context) (c *pgconn.PgConn, release func(), e
 	return pooled.Conn().PgConn(), pooled.Release, nil
 }
 
-// count is of this moment. One that is being made is neither busy nor idle.
+// count is of this moment. One that is being made is neither busy nor idle. The
+// library goes on counting as idle one that was being made when it closed.
 func (p *pool) count() storage.Connections {
 	now := p.connections.Stat()
+	if p.closed.Load() {
+		return storage.Connections{Most: int(now.MaxConns())}
+	}
 	return storage.Connections{Busy: int(now.AcquiredConns()), Idle: int(now.IdleConns()), Most: int(now.MaxConns())}
 }
 
@@ -107,4 +113,5 @@ func (p *pool) count() storage.Connections {
 func (p *pool) close() {
 	p.stopDialing()
 	p.connections.Close()
+	p.closed.Store(true)
 }
