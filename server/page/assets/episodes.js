@@ -19,11 +19,12 @@ const trouble = new Trouble($("episodes-trouble"), "The episodes", () => (rows.l
 let rows = [], next = null, loading = false, selected = -1;
 let from = 0, to = 1, now = 0;
 let pool = [];         // the elements, used again and again
+let resized = false;   // they are made anew with the next frame, and stay until then
 let rowHeight = 44;
 
 export function start() {
   list.addEventListener("scroll", draw, { passive: true });
-  new ResizeObserver(() => { pool.forEach((p) => p.element.remove()); pool = []; draw(); }).observe(list);
+  new ResizeObserver(() => { resized = true; draw(); }).observe(list);
   list.addEventListener("click", (e) => {
     const row = e.target.closest(".row");
     if (row) { select(Number(row.dataset.index)); open(); }
@@ -121,6 +122,11 @@ function announce() {
 
 const draw = perFrame(() => {
   if (!list.clientHeight) return; // another view is shown
+  if (resized) {
+    pool.forEach((p) => p.element.remove());
+    pool = [];
+    resized = false;
+  }
   if (!pool.length) pool.push(newRow());
   rowHeight = pool[0].element.offsetHeight || rowHeight;
   sizer.style.height = rows.length * rowHeight + "px";
