@@ -40,10 +40,11 @@ func FuzzFolding(f *testing.F) {
 			if first&4 == 0 {
 				continue
 			}
-			model.Add(&d)
-			b := storagetest.Batch(journal, d.Seq-1, d)
+			done := d
+			model.Add(&done) // which keeps it
+			b := storagetest.Batch(journal, done.Seq-1, done)
 			p.Add(b, db.number(b))
-			written = append(written, d)
+			written = append(written, done)
 			switch first >> 3 & 3 {
 			case 0:
 				p.Begin(alert.ID{}, 0)
