@@ -78,7 +78,7 @@ func TestFindsByMatchers(t *testing.T) {
 	p.wait(`new URLSearchParams(location.search).get("q") === 'severity="critical"'`)
 	p.wait(`document.getElementById("storm-title").textContent === "Episodes that began"`)
 	p.wait(listed + ` && [...` + rows + `].every((r) => r.querySelector(".mark.critical"))`)
-	if asked := s.questions("episodes"); len(asked) == 0 || asked[0].Get("filter") != `{severity="critical"}` {
+	if asked := s.questions("episodes"); len(asked) == 0 || asked[len(asked)-1].Get("filter") != `{severity="critical"}` {
 		t.Errorf("asked %v", asked)
 	}
 	p.clean()
@@ -148,7 +148,8 @@ func TestNoisiestAndGaps(t *testing.T) {
 	s.questions("stats")
 	p.click("#noisy-head .of-open button")
 	p.wait(`document.querySelector("[aria-sort=descending]").textContent === "open" && location.search.includes("sort=open")`)
-	if asked := s.questions("stats"); len(asked) == 0 || asked[0].Get("sort") != "open" || asked[0].Get("by") != "instance" {
+	// A refresh may have asked the question before in between.
+	if asked := s.questions("stats"); len(asked) == 0 || asked[len(asked)-1].Get("sort") != "open" || asked[len(asked)-1].Get("by") != "instance" {
 		t.Errorf("asked %v", asked)
 	}
 	p.click("#noisy-body button")

@@ -89,7 +89,7 @@ func TestWhatWasFiring(t *testing.T) {
 	p.wait(ofAddress + `.has("at") && !document.getElementById("moment").hidden`)
 	p.wait(listed + ` && document.getElementById("summary").textContent.includes("firing at")`)
 	asked := s.questions("episodes")
-	if len(asked) == 0 || asked[0].Get("at") != p.text(ofAddress+`.get("at")`) || asked[0].Has("from") {
+	if len(asked) == 0 || asked[len(asked)-1].Get("at") != p.text(ofAddress+`.get("at")`) || asked[len(asked)-1].Has("from") {
 		t.Errorf("asked %v", asked)
 	}
 	at, err := time.Parse(time.RFC3339, p.text(ofAddress+`.get("at")`))
