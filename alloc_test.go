@@ -66,7 +66,7 @@ func TestAllocationsPerRequest(t *testing.T) {
 const (
 	// perBatch is what two transactions on the embedded store may allocate, one for a
 	// batch and one for a fold.
-	perBatch = 1000
+	perBatch = 1400
 	// perFolded is what a fold, of which there is one a batch at most, may allocate for
 	// each alert that has been received since the last, however often.
 	perFolded = 4
