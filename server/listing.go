@@ -12,7 +12,7 @@ import (
 	"stormdrain/server/history"
 )
 
-// listing is an answer that is a list, of events or of episodes, and remembers how
+// listing is an answer that is a list, of events or of episodes or of recorded ones, and remembers how
 // far it got. It belongs to one request.
 type listing interface {
 	// read asks for up to limit elements after the last one that was appended, 0

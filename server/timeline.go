@@ -2,13 +2,12 @@ package server
 
 import (
 	"context"
-	"errors"
-	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"stormdrain/internal/alert"
+	"stormdrain/server/events"
 	"stormdrain/server/timeline"
 )
 
@@ -20,51 +19,41 @@ type Timeline interface {
 
 // readTimeline is GET and HEAD /api/v1/timeline.
 func (s *Server) readTimeline(ctx *fasthttp.RequestCtx) {
-	q, err := timelineQuery(ctx, time.Now())
+	var p timeline.Params
+	now := time.Now()
+	if !s.params(ctx, func(name, value string) error { return p.Set(name, value, now) }) {
+		return
+	}
+	q, err := p.Query()
 	if err != nil {
-		s.refuse(ctx, fasthttp.StatusBadRequest, oneLine(err.Error()))
+		s.wrongParam(ctx, err)
 		return
 	}
-	limit := q.Limit
-	q.Limit++ // one more tells whether there is a next page
-	var last alert.RecordedCursor
-	more, n := false, 0
-	page := []byte(`{"timeline":[`)
-	err = s.ask(ctx.Conn().(*conn), func(reading context.Context) error {
-		return s.Timeline.Recorded(reading, q, func(r *alert.StoredRecorded) error {
-			if n == limit || len(page) >= largestPage {
-				more = true
-				return errPageFull
-			}
-			if n > 0 {
-				page = append(page, ',')
-			}
-			page = timeline.AppendJSON(page, r)
-			last = r.Cursor()
-			n++
-			return nil
-		})
-	})
-	if err != nil && !errors.Is(err, errPageFull) {
-		s.notRead(ctx, err)
-		return
-	}
-	page = append(page, `],"next":`...)
-	if more {
-		page = strconv.AppendQuote(page, timeline.FormatCursor(last))
-	} else {
-		page = append(page, "null"...)
-	}
-	ctx.Response.Header.SetContentType(typeJSON)
-	ctx.Response.SetBodyRaw(append(page, "}\n"...))
+	s.readPage(ctx, &timelineListing{reader: s.Timeline, query: q}, q.Limit)
 }
 
-func timelineQuery(ctx *fasthttp.RequestCtx, now time.Time) (*alert.RecordedQuery, error) {
-	var p timeline.Params
-	for name, value := range ctx.QueryArgs().All() {
-		if err := p.Set(string(name), string(value), now); err != nil {
-			return nil, err
-		}
-	}
-	return p.Query()
+// timelineListing is what a query for recorded events finds. It comes in pages only.
+type timelineListing struct {
+	reader  Timeline
+	query   *alert.RecordedQuery
+	current *alert.StoredRecorded
+	last    alert.RecordedCursor
 }
+
+func (l *timelineListing) read(ctx context.Context, limit int, yield func() error) error {
+	q := *l.query
+	q.Limit = limit
+	return l.reader.Recorded(ctx, &q, func(r *alert.StoredRecorded) error {
+		l.current = r
+		return yield()
+	})
+}
+
+func (l *timelineListing) appendTo(dst []byte, _ events.Format) []byte {
+	l.last = l.current.Cursor()
+	return timeline.AppendJSON(dst, l.current)
+}
+
+func (l *timelineListing) cursor() string { return timeline.FormatCursor(l.last) }
+
+func (l *timelineListing) words() listingWords { return listingWords{key: "timeline"} }
