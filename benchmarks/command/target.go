@@ -2,16 +2,15 @@ package command
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
+	"stormdrain/internal/clientflags"
 	"stormdrain/internal/config"
 )
 
@@ -69,9 +68,10 @@ func newTarget(cfg *config.Bench) (*target, error) {
 		t.header = append(t.header, "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
 	}
 	if u.Scheme == "https" {
-		if t.tls, err = tlsConfig(cfg, u.Hostname()); err != nil {
+		if t.tls, err = clientflags.TLS(cfg.CAFile, cfg.CertFile, cfg.KeyFile, cfg.Insecure); err != nil {
 			return nil, err
 		}
+		t.tls.ServerName, t.tls.NextProtos = u.Hostname(), []string{"http/1.1"}
 	}
 	return t, nil
 }
@@ -84,21 +84,8 @@ var ours = map[string]bool{
 
 // headers reads the values of --header, which may be secrets: no error quotes one.
 func headers(given []string) (lines []string, err error) {
-	for _, word := range given {
-		file, isFile := strings.CutPrefix(word, "@")
-		if !isFile {
-			lines = append(lines, word)
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("--header: %w", err)
-		}
-		for line := range strings.Lines(string(text)) {
-			if line = strings.TrimSpace(line); line != "" {
-				lines = append(lines, line)
-			}
-		}
+	if lines, err = clientflags.HeaderLines(given); err != nil {
+		return nil, err
 	}
 	for i, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
@@ -112,28 +99,6 @@ func headers(given []string) (lines []string, err error) {
 		lines[i] = name + ": " + value
 	}
 	return lines, nil
-}
-
-func tlsConfig(cfg *config.Bench, host string) (*tls.Config, error) {
-	c := &tls.Config{ServerName: host, InsecureSkipVerify: cfg.Insecure, NextProtos: []string{"http/1.1"}}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("--ca-file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--ca-file: no certificate in %s; want PEM", cfg.CAFile)
-		}
-	}
-	if cfg.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("--cert-file: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }
 
 // client returns what reads from the server. It follows no redirect: one shows

@@ -2,8 +2,6 @@ package query
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"stormdrain/internal/clientflags"
 	"stormdrain/internal/config"
 )
 
@@ -32,7 +31,7 @@ func newClient(cfg *config.Query) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	secure, err := tlsConfig(cfg)
+	secure, err := clientflags.TLS(cfg.CAFile, cfg.CertFile, cfg.KeyFile, cfg.Insecure)
 	if err != nil {
 		return nil, err
 	}
@@ -123,22 +122,9 @@ func (c *client) refused(response *http.Response, line string) error {
 // headers are those of every request. No error quotes one: they may be secrets.
 func headers(cfg *config.Query) (http.Header, error) {
 	header := http.Header{"User-Agent": {"stormdrain-query/" + config.ThisBuild().Version}}
-	var lines []string
-	for _, word := range cfg.Header {
-		file, isFile := strings.CutPrefix(word, "@")
-		if !isFile {
-			lines = append(lines, word)
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("--header: %w", err)
-		}
-		for line := range strings.Lines(string(text)) {
-			if line = strings.TrimSpace(line); line != "" {
-				lines = append(lines, line)
-			}
-		}
+	lines, err := clientflags.HeaderLines(cfg.Header)
+	if err != nil {
+		return nil, err
 	}
 	for i, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
@@ -175,26 +161,4 @@ func firstLine(file string) (string, error) {
 		return "", fmt.Errorf("the first line of %s is empty", file)
 	}
 	return line, nil
-}
-
-func tlsConfig(cfg *config.Query) (*tls.Config, error) {
-	c := &tls.Config{InsecureSkipVerify: cfg.Insecure}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("--ca-file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--ca-file: no certificate in %s; want PEM", cfg.CAFile)
-		}
-	}
-	if cfg.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("--cert-file: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }
