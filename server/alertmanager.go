@@ -139,7 +139,7 @@ func (s *Server) openAlerts(ctx *fasthttp.RequestCtx) {
 		s.notAnswered(ctx, err)
 		return
 	}
-	a := &array{server: s, client: client, buffer: []byte{'['}}
+	a := &longAnswer{server: s, client: client, buffer: []byte{'['}}
 	var last *alert.EpisodeCursor
 	read := func(full func() error) error {
 		return s.shown(client, q, m, last, func(e *alert.Episode, by alertmanager.Suppression) error {
@@ -159,7 +159,7 @@ func (s *Server) openAlerts(ctx *fasthttp.RequestCtx) {
 	}
 	err = read(func() error { return errPageFull })
 	if errors.Is(err, errPageFull) {
-		a.start(ctx, func(flush func() error) error {
+		a.startValue(ctx, func(flush func() error) error {
 			err := read(flush)
 			a.buffer = append(a.buffer, "]\n"...)
 			return err
@@ -209,8 +209,8 @@ func (s *Server) openGroups(ctx *fasthttp.RequestCtx) {
 		answerJSON(ctx, list)
 		return
 	}
-	a := &array{server: s, client: client}
-	a.start(ctx, func(flush func() error) (err error) {
+	a := &longAnswer{server: s, client: client}
+	a.startValue(ctx, func(flush func() error) (err error) {
 		a.buffer, err = groups.Write(a.buffer, again, func(b []byte) ([]byte, error) {
 			if a.buffer = b; len(b) < exportChunk {
 				return b, nil

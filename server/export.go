@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"io"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -15,25 +13,21 @@ import (
 // at a time.
 const exportChunk = 32 << 10
 
-// export is the rest of an answer that is too long to be held: fasthttp lets it
-// write itself, in the goroutine of its connection, once the header is sent.
+// export is a listing, an element a line.
 type export struct {
-	server  *Server
-	client  *conn
+	longAnswer
 	listing listing
 	format  events.Format
-	limit   int  // how many elements are wanted; 0: all
-	gzip    bool // what is written is compressed
-
-	buffer []byte // not yet sent
-	sent   int    // elements that are in buffer or were in it
+	limit   int // how many elements are wanted; 0: all
+	sent    int // elements that are in buffer or were in it
 }
 
 // startExport answers with a listing, to its end or to a limit. The first chunk is collected
 // before the answer begins, so that a store that cannot be read is a 503; an
 // export that fits into it has a Content-Length, too.
 func (s *Server) startExport(ctx *fasthttp.RequestCtx, l listing, format events.Format, limit int) {
-	e := &export{server: s, client: ctx.Conn().(*conn), listing: l, format: format, limit: limit}
+	e := &export{longAnswer: longAnswer{server: s, client: ctx.Conn().(*conn)}, listing: l, format: format, limit: limit}
+	e.rest, e.broken = e.readOn, e.brokenOff
 	contentType := "application/x-ndjson"
 	if format == events.CSV {
 		contentType = "text/csv; charset=utf-8; header=present"
@@ -59,7 +53,7 @@ func (s *Server) startExport(ctx *fasthttp.RequestCtx, l listing, format events.
 		ctx.Response.SetBodyRaw(e.buffer)
 		return
 	}
-	ctx.Response.SetBodyStream(e, -1)
+	ctx.Response.SetBodyStream(&e.longAnswer, -1)
 }
 
 func (e *export) read(limit int, yield func() error) error {
@@ -74,60 +68,26 @@ func (e *export) add() {
 	e.sent++
 }
 
-// WriteTo writes what is in the buffer and then all that comes after it. An
-// error breaks the connection off before the last chunk, so the client can tell
-// half an export from a whole one.
-func (e *export) WriteTo(w io.Writer) (total int64, err error) {
-	if !e.gzip {
-		return e.writeTo(w)
-	}
-	z := e.server.encoders.Gzip(w)
-	if total, err = e.writeTo(gzipStream{z}); err != nil {
-		return total, err
-	}
-	return total, z.Close()
-}
-
-func (e *export) writeTo(w io.Writer) (total int64, err error) {
-	flush := func() error {
-		// The server's write timeout is for one answer; an export may take an
-		// hour, as long as the client keeps taking it.
-		if err := e.client.SetWriteDeadline(time.Now().Add(e.server.cfg.WriteTimeout)); err != nil {
-			return err
-		}
-		n, err := w.Write(e.buffer)
-		total += int64(n)
-		e.buffer = e.buffer[:0]
-		return err
-	}
+// readOn appends all that comes after the first chunk.
+func (e *export) readOn(flush func() error) error {
 	if err := flush(); err != nil {
-		return total, err
+		return err
 	}
 	rest := 0
 	if e.limit > 0 {
 		if rest = e.limit - e.sent; rest == 0 {
-			return total, nil
+			return nil
 		}
 	}
-	var writing error
-	err = e.read(rest, func() error {
+	return e.read(rest, func() error {
 		e.add()
 		if len(e.buffer) >= exportChunk {
-			writing = flush()
+			return flush()
 		}
-		return writing
+		return nil
 	})
-	if err == nil {
-		err = flush()
-	} else if writing == nil {
-		e.server.complain.Warn().Err(err).Str("of", e.listing.words().key).Int("sent", e.sent).Msg("an export was broken off")
-	}
-	return total, err
 }
 
-// SupportsBodyWriteTo tells fasthttp that WriteTo is all there is.
-func (e *export) SupportsBodyWriteTo() bool { return true }
-
-func (e *export) Read([]byte) (int, error) {
-	return 0, errors.New("BUG: an export is written, not read")
+func (e *export) brokenOff(err error) {
+	e.server.complain.Warn().Err(err).Str("of", e.listing.words().key).Int("sent", e.sent).Msg("an export was broken off")
 }

@@ -20,14 +20,9 @@ func (s *Server) compressed(next fasthttp.RequestHandler) fasthttp.RequestHandle
 		if !compress.AcceptsGzip(string(ctx.Request.Header.Peek(fasthttp.HeaderAcceptEncoding))) {
 			return
 		}
-		switch e := r.BodyStream().(type) {
-		case *export:
+		if long, ok := r.BodyStream().(*longAnswer); ok {
 			r.Header.Set(fasthttp.HeaderContentEncoding, "gzip")
-			e.gzip = true
-			return
-		case *array:
-			r.Header.Set(fasthttp.HeaderContentEncoding, "gzip")
-			e.gzip = true
+			long.gzip = true
 			return
 		}
 		if len(r.Body()) < leastToCompress {
