@@ -31,15 +31,9 @@ func newLogger(cfg *config.Config, w io.Writer) (zerolog.Logger, *obs.Level, err
 	return log, level, err
 }
 
-// keeper is a store that forgets, too.
-type keeper interface {
-	storage.Store
-	storage.Retainer
-}
-
 // openStore opens the store that the configuration names. Neither needs to be
 // reachable: what comes in meanwhile waits in the journal.
-func openStore(cfg *config.Config) (s keeper, kind string, err error) {
+func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
 	url := cfg.Storage.URL
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		s, err = postgres.New(postgresConfig(cfg))

@@ -41,6 +41,7 @@ type Store interface {
 	Folder
 	EpisodeReader
 	Truncater
+	Retainer
 
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error

@@ -62,7 +62,9 @@ func TestFollowMissesNothing(t *testing.T) {
 			send(w, ": stormdrain\n\n"+alertMessage("2", 2)+alertMessage("3", 3)+":\n\n")
 			q.stdout.wait(r.Context(), `"id":"3"`)
 		},
-		func(w http.ResponseWriter, r *http.Request) { http.Error(w, "shutting down; try again", 503) },
+		func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, "shutting down; try again", http.StatusServiceUnavailable)
+		},
 		func(w http.ResponseWriter, r *http.Request) {
 			send(w, ": stormdrain\n\n"+alertMessage("5", 5)+"event: lost\ndata: {\"lost\":7}\n\n"+alertMessage("6", 6))
 			q.stdout.wait(r.Context(), `"id":"6"`)
@@ -122,7 +124,9 @@ func TestFollowEndsWhereItIsRefused(t *testing.T) {
 	s := &script{t: t}
 	s.steps = []func(http.ResponseWriter, *http.Request){
 		func(w http.ResponseWriter, r *http.Request) { send(w, ": stormdrain\n\n") },
-		func(w http.ResponseWriter, r *http.Request) { http.Error(w, "wrong credentials", 401) },
+		func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, "wrong credentials", http.StatusUnauthorized)
+		},
 	}
 	server := httptest.NewServer(s)
 	defer server.Close()

@@ -38,7 +38,8 @@ func benchmarkFold(b *testing.B, change func(batch *alert.Batch, n int)) {
 	if err := s.Write(ctx, batch); err != nil {
 		b.Fatal(err)
 	}
-	took, folds, folding := fold(), 0, time.Duration(0)
+	fold()
+	folds, folding := 0, time.Duration(0)
 	due := time.Now()
 	cpu := serverCPU(b, s)
 	b.ReportAllocs()
@@ -52,7 +53,7 @@ func benchmarkFold(b *testing.B, change func(batch *alert.Batch, n int)) {
 			b.Fatal(err)
 		}
 		if time.Now().After(due) || s.Pending() >= 0.5 || n == b.N-1 {
-			took = fold()
+			took := fold()
 			folding += took
 			folds++
 			due = time.Now().Add(10 * took)

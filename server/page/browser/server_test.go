@@ -287,11 +287,10 @@ func (s *site) episodes(q url.Values, matchers []*alert.Matcher) any {
 
 func (s *site) events(q url.Values) any {
 	events := []any{}
-	for _, e := range s.matching(q, nil) {
+	if found := s.matching(q, nil); len(found) > 0 {
 		for i := range 4 {
-			events = append(events, s.event(e, time.Duration(4-i)*time.Minute))
+			events = append(events, s.event(found[0], time.Duration(4-i)*time.Minute))
 		}
-		break
 	}
 	return map[string]any{"events": events, "next": nil}
 }
