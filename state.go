@@ -29,7 +29,6 @@ func (s *state) State() server.State {
 		Version: s.version, StartedAt: s.startedAt,
 		Store: s.kind, StoreUp: s.pipe.StoreUp(),
 		BacklogBytes: backlog.BacklogBytes, BacklogDeliveries: int64(backlog.BacklogFrames), Oldest: ageOf(backlog.OldestReceivedAt),
-		Streams: s.pipe.Live().Readers(),
 	}
 }
 

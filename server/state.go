@@ -21,7 +21,6 @@ type State struct {
 	BacklogBytes      int64 // in the journal and not in the store yet
 	BacklogDeliveries int64
 	Oldest            time.Duration // age of the oldest of them; 0 without one
-	Streams           int           // readers of what is stored, as it is stored
 }
 
 // Stater knows the State.
@@ -59,7 +58,7 @@ func (s *Server) readStatus(ctx *fasthttp.RequestCtx) {
 	b = append(b, `,"oldestSeconds":`...)
 	b = appendRounded(b, state.Oldest.Seconds(), 3)
 	b = append(b, `},"streams":`...)
-	b = strconv.AppendInt(b, int64(state.Streams), 10)
+	b = strconv.AppendInt(b, int64(s.streams.count()), 10)
 	answerJSON(ctx, append(b, '}'))
 }
 
