@@ -147,6 +147,9 @@ func (b *batcher) add(c *chunk) {
 func (b *batcher) addDelivery(f *parsedFrame, events []parsedEvent) {
 	cur := b.current
 	alerts := len(events) + len(f.rejected)
+	if f.raw != nil {
+		alerts = f.held
+	}
 	if f.recorder {
 		alerts = 0
 	}

@@ -35,6 +35,15 @@ type rejectedAlert struct {
 	reason string // of the metric stormdrain_alerts_quarantined_total
 	detail string
 	raw    []byte
+	whole  int // index is -1: how many elements the frame holds that this is all of
+}
+
+// elements is how many alerts, or events of a recorder, were lost with it.
+func (r *rejectedAlert) elements() int {
+	if r.index < 0 && r.reason == "damaged" {
+		return r.whole
+	}
+	return 1
 }
 
 func (d *decoded) reset() {

@@ -126,7 +126,8 @@ type parsedFrame struct {
 	recorder   bool // it came from an event recorder, and is of no alerts
 	recorded   []parsedRecorded
 	err        error
-	raw        []byte // a copy of the payload, when it could not be read
+	raw        []byte // a copy of the payload, when it could not be read;
+	held       int    // and how many elements are in it
 }
 
 type parsedEvent struct {

@@ -126,6 +126,9 @@ func FuzzParseFrame(f *testing.F) {
 		if err != nil && !errors.Is(err, errEntryMissing) && len(events) != 0 {
 			t.Fatalf("%d events beside %v", len(events), err)
 		}
+		if held := elementsHeld(payload); err == nil && held != len(events)+len(got.rejected)+len(got.recorded) {
+			t.Fatalf("%d elements held, parsed %d, %d and %d", held, len(events), len(got.rejected), len(got.recorded))
+		}
 	})
 }
 
@@ -167,7 +170,57 @@ func TestPanicOfTheParser(t *testing.T) {
 	if len(got.rejected) != 1 || got.rejected[0].frame.seq != 2 || len(got.rejected[0].alerts) != 1 {
 		t.Fatalf("%+v", got.rejected)
 	}
-	if a := got.rejected[0].alerts[0]; a.reason != "damaged" || a.detail != "parsing panicked: index out of range" || !bytes.Equal(a.raw, payload) {
+	if a := got.rejected[0].alerts[0]; a.reason != "damaged" || a.detail != "parsing panicked: index out of range" || !bytes.Equal(a.raw, payload) || a.elements() != 2 {
 		t.Errorf("%+v", a)
 	}
+	// What was received has to be stored or in quarantine, alert for alert.
+	for i, c := range got.counts {
+		if c.alerts != 2 {
+			t.Errorf("delivery %d counts %d alerts", i+1, c.alerts)
+		}
+	}
+}
+
+// A frame that cannot be read still says how many alerts, or events of a recorder,
+// are lost with it.
+func TestElementsHeld(t *testing.T) {
+	t.Parallel()
+	f := func(payload []byte, want int) {
+		t.Helper()
+		if got := elementsHeld(payload); got != want {
+			t.Errorf("%d, want %d", got, want)
+		}
+	}
+	for name, body := range capturedBodies(t) {
+		d := newTestDecoder()
+		in, err := d.decode(alert.Webhook, body)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		segmentOf(d, in)
+		f(appendFrame(nil, 1<<50, in, "a source", "a request"), in.elements)
+	}
+	d := newTestDecoder()
+	in, err := d.decode(alert.Webhook, []byte(`{"alerts":[7,{"labels":{"a":"1"},"startsAt":"2026-01-01T00:00:00.000000001Z"},
+		{"labels":{"a":"2"},"status":"resolved","endsAt":"2026-01-01T00:00:00.000000001Z"},{"status":"off"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	segmentOf(d, in)
+	whole := appendFrame(nil, 0, in, "s", "r")
+	f(whole, 4)
+	f(whole[:len(whole)-20], 4) // the rejected ones are counted before they follow
+	f(append(bytes.Clone(whole), 7), 4)
+	f(whole[:12], 2) // within the events, which are counted before they follow
+	for cut := range whole[:9] {
+		f(whole[:cut], 1)
+	}
+	f([]byte{99, 1, 2, 3}, 1)
+	f([]byte{frameVersion, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, 1)
+
+	var rec recordedDecoder
+	if err := rec.decode([]byte(`[{"@timestamp":"2026-11-23T08:45:55.000000001Z","data":{"k":{"alert":{"fingerprint":"300"}}}},7,{"data":{"k":{}}}]`)); err != nil {
+		t.Fatal(err)
+	}
+	f(appendRecordedFrame(nil, 0, &rec, "s", "r"), 3)
 }

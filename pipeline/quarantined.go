@@ -74,7 +74,7 @@ func (b *batch) rejectedOf(f parsedFrame) *rejectedDelivery {
 // alerts, and of one that cannot be read at all its bytes.
 func damagedAlerts(f *parsedFrame, events []parsedEvent) []rejectedAlert {
 	if f.raw != nil {
-		return []rejectedAlert{{index: -1, reason: "damaged", detail: f.err.Error(), raw: f.raw}}
+		return []rejectedAlert{{index: -1, reason: "damaged", detail: f.err.Error(), raw: f.raw, whole: f.held}}
 	}
 	alerts := append([]rejectedAlert(nil), f.rejected...)
 	for i := range events {

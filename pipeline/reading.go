@@ -276,7 +276,7 @@ func (c *chunk) parse(parse parser) {
 		payload := c.payloads[f.start:f.end]
 		c.parseOne(p, payload, parse)
 		if p.err != nil && !errors.Is(p.err, errEntryMissing) {
-			p.raw = append([]byte(nil), payload...)
+			p.raw, p.held = append([]byte(nil), payload...), elementsHeld(payload)
 		}
 	}
 	c.names = nameFrames(c.parsed, c.names)
@@ -289,7 +289,7 @@ func (c *chunk) parse(parse parser) {
 func (c *chunk) parseOne(p *parsedFrame, payload []byte, parse parser) {
 	defer func() {
 		if bug := recover(); bug != nil {
-			// Of its events none is counted, and its references stay unresolved.
+			// Nothing of what was read is kept, see elementsHeld.
 			*p = parsedFrame{seq: p.seq, receivedAt: p.receivedAt, recorder: p.recorder, err: fmt.Errorf("parsing panicked: %v", bug)}
 		}
 	}()

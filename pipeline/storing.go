@@ -209,13 +209,16 @@ func (p *Pipeline) noteStored(b *batch) {
 		if r.frame.recorder {
 			count, what = p.observer.RecorderEventsQuarantined, "events of a recorder"
 		}
+		elements := 0
 		for j := range r.alerts {
-			count(r.alerts[j].reason, 1)
+			n := r.alerts[j].elements()
+			count(r.alerts[j].reason, n)
+			elements += n
 		}
 		if len(r.alerts) == 0 {
 			continue
 		}
-		p.often.Warn().Int("elements", len(r.alerts)).Uint64("position", r.frame.seq).Str("source", r.frame.source).
+		p.often.Warn().Int("elements", elements).Uint64("position", r.frame.seq).Str("source", r.frame.source).
 			Str("request_id", r.frame.requestID).Msg(what + " are in quarantine, their neighbours are stored: " + r.alerts[0].detail)
 	}
 	p.observer.AlertsStored(len(b.Events), replayed)
