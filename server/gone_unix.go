@@ -31,7 +31,7 @@ func (c *conn) waitUntilGone(stop <-chan struct{}, gone func()) {
 		case <-ticker.C:
 		}
 		if raw.Control(func(fd uintptr) {
-			if closedByPeer(int(fd)) {
+			if closedByPeer(int(fd)) || c.secured && goodbye(int(fd)) {
 				gone()
 			}
 		}) != nil {
@@ -41,7 +41,8 @@ func (c *conn) waitUntilGone(stop <-chan struct{}, gone func()) {
 	}
 }
 
-// closedByPeer looks at what would be read next without reading it.
+// closedByPeer looks at what would be read next without reading it. That is not
+// enough under TLS, see goodbye.
 func closedByPeer(fd int) bool {
 	var one [1]byte
 	n, _, err := syscall.Recvfrom(fd, one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)

@@ -69,7 +69,7 @@ var homes = map[string][]string{
 	"golang.org/x/term":                   {"internal/query"},
 	"golang.org/x/text":                   {"internal/query"},
 	"github.com/coreos/go-systemd":        {"internal/systemd"},
-	"golang.org/x/sys":                    {"internal/datadir", "internal/systemd", "tuning", "storage/journal", "benchmarks"},
+	"golang.org/x/sys":                    {"internal/datadir", "internal/systemd", "server", "tuning", "storage/journal", "benchmarks"},
 	"github.com/HdrHistogram":             {"benchmarks/load"},
 }
 
