@@ -17,7 +17,7 @@ have wrk || packages+=(wrk)
 { have prometheus && have promtool; } || packages+=(prometheus)
 have chromium || packages+=(chromium)
 have rpm || packages+=(rpm)
-have systemd-analyze || packages+=(systemd)
+{ have systemd-analyze && have systemd-socket-activate; } || packages+=(systemd)
 [ "$(id -u)" -eq 0 ] || have fakeroot || packages+=(fakeroot)
 [ ${#packages[@]} -gt 0 ] || exit 0
 
