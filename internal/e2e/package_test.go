@@ -14,24 +14,29 @@ import (
 	"time"
 )
 
-// packages is the name of each kind's file, built from the binary under test.
-func packages(t *testing.T) (deb, rpm string) {
+// packages is the name of each kind's file, built from the binary under test. In a
+// version, ~ is before and ^ after what stands in front of it.
+func packages(t *testing.T, version string) (deb, rpm string) {
 	t.Helper()
 	dist := filepath.Join(t.TempDir(), "dist")
 	cmd := exec.Command("../../scripts/package.sh")
-	cmd.Env = append(os.Environ(), "DIST="+dist, "BINARY="+binary, "VERSION=1.2.3~test", "ARCH=amd64")
+	cmd.Env = append(os.Environ(), "DIST="+dist, "BINARY="+binary, "VERSION="+version, "ARCH=amd64")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build the packages: %v\n%s", err, out)
 	}
-	return filepath.Join(dist, "stormdrain_1.2.3~test_amd64.deb"), filepath.Join(dist, "stormdrain-1.2.3~test-1.x86_64.rpm")
+	return filepath.Join(dist, "stormdrain_"+version+"_amd64.deb"), filepath.Join(dist, "stormdrain-"+version+"-1.x86_64.rpm")
 }
 
 // The life of the packages on a machine: a root of its own, in which there is
 // nothing but dpkg's own files, stands for it.
 func TestPackages(t *testing.T) {
-	deb, rpm := packages(t)
+	deb, rpm := packages(t, "1.2.3~test")
+	_, next := packages(t, "1.2.4")
 	t.Run("deb", func(t *testing.T) { liveWithDeb(t, deb) })
-	t.Run("rpm", func(t *testing.T) { lookIntoRPM(t, rpm) })
+	t.Run("rpm", func(t *testing.T) {
+		lookIntoRPM(t, rpm)
+		liveWithRPM(t, rpm, next)
+	})
 }
 
 func liveWithDeb(t *testing.T, deb string) {
