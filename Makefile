@@ -71,7 +71,7 @@ e2e: deps ## the built program from outside: real bodies, bad bodies, a real Ale
 browser: deps ## the web page in Chromium without a window (RUN=regular expression)
 	@go run ./scripts/stage browser -count=1 -timeout=5m -run '$(RUN)' ./server/page/browser
 
-deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, Prometheus, Chromium, a C compiler, rpm)
+deps: ## install what the tests need and the machine lacks (PostgreSQL, Alertmanager, Prometheus, Chromium, a C compiler, rpm, buildah)
 	@scripts/deps.sh
 
 install: ## copy bin/stormdrain (make build), unit, man page and so on below PREFIX=/usr/local (DESTDIR=, SYSCONFDIR=/etc)

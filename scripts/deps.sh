@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: a C compiler (for the race
 # detector), make, PostgreSQL, Alertmanager, Prometheus with promtool, wrk (for the
-# benchmarks), Chromium, rpm and systemd's tools (for the packages). Debian and its kin only;
-# does nothing where all is there. Works as root, and with sudo otherwise.
+# benchmarks), Chromium, rpm and systemd's tools (for the packages), buildah (for the
+# image). Debian and its kin only; does nothing where all is there. Works as root, and
+# with sudo otherwise.
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -17,8 +18,11 @@ have wrk || packages+=(wrk)
 { have prometheus && have promtool; } || packages+=(prometheus)
 have chromium || packages+=(chromium)
 have rpm || packages+=(rpm)
+have buildah || packages+=(buildah)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
 { have systemd-analyze && have systemd-socket-activate; } || packages+=(systemd)
 [ "$(id -u)" -eq 0 ] || have fakeroot || packages+=(fakeroot)
+[ "$(id -u)" -eq 0 ] || have fakechroot || packages+=(fakechroot)
 [ ${#packages[@]} -gt 0 ] || exit 0
 
 cannot() {

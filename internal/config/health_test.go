@@ -17,6 +17,9 @@ func TestHealth(t *testing.T) {
 	}
 	f(Health{URL: "http://127.0.0.1:9567/-/ready", Timeout: 3 * time.Second}, nil)
 	f(Health{URL: "https://h:1/x", Timeout: time.Minute, Insecure: true}, nil, "--url=https://h:1/x", "--timeout=1m", "--insecure")
+	// STORMDRAIN_URL is read by query, too, which wants no path.
+	f(Health{URL: "http://h:1/-/ready", Timeout: 3 * time.Second}, []string{"STORMDRAIN_URL=http://h:1"})
+	f(Health{URL: "http://h:1/-/ready", Timeout: 3 * time.Second}, nil, "--url=http://h:1/")
 	// What the container's environment says of the server is none of its business,
 	// however wrong it is.
 	f(Health{URL: "http://h/-/healthy", Timeout: 3 * time.Second}, []string{"STORMDRAIN_URL=http://h/-/healthy", "STORMDRAIN_LOG_LEVEL=loud"})
