@@ -33,6 +33,22 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// copy puts text on the clipboard and tells whether it could. Without TLS there is
+// only the old way.
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch { /* not here */ }
+  const field = h("textarea.hidden", { readonly: true });
+  document.body.append(field);
+  field.value = text;
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  return copied;
+}
+
 // later returns a function that runs f once, ms after the last call.
 export function later(ms, f) {
   let timer;

@@ -35,9 +35,9 @@ async function poll() {
     if (!status) return; // another poll has taken over
   } catch (err) {
     up = false;
-    show("down", err.message);
+    show("down", err.status === 401 ? "credentials are wanted" : err.message);
     for (const name of ["rate", "p99", "backlog", "store"]) setText(figures[name], "");
-    timer = setTimeout(poll, whenAway);
+    timer = setTimeout(poll, err.passing ? whenAway : every);
     return;
   }
   const back = !up || (startedAt !== null && startedAt !== status.startedAt);
