@@ -13,9 +13,13 @@ export function h(what, attributes = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.filter((c) => c !== null && c !== undefined && c !== false));
+  element.append(...children.filter((c) => c !== null && c !== undefined && c !== false).map((c) => typeof c === "string" ? shown(c) : c));
   return element;
 }
+
+// shown is text as it is to be read: a sender may turn the order of letters about,
+// and hide by it what stands there, so such a character is shown as its number.
+const shown = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (c) => "\\u" + c.charCodeAt().toString(16));
 
 export const $ = (id) => document.getElementById(id);
 
@@ -30,6 +34,7 @@ export function link(url, text = url) {
 
 // setText spares the browser a layout where nothing has changed.
 export function setText(element, text) {
+  text = shown(text);
   if (element.textContent !== text) element.textContent = text;
 }
 

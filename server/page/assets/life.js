@@ -15,6 +15,7 @@ const questions = { episodes: new Latest(), events: new Latest(), timeline: new 
 const most = { episodes: 50, events: 300, timeline: 300 };
 const titles = { episodes: "its episodes", events: "what was received", timeline: "what the event recorder said" };
 let shown = "", known = {};  // known: the last answer of each part
+let drawn = "";              // what of it is on the page
 
 export function start() {
   panel.append(h("button.quiet.close", { type: "button", "aria-label": "Close", title: "Close (esc)", onclick: close }, "✕"), line, body);
@@ -29,6 +30,7 @@ export function show({ alert }) {
   if (alert === shown) return;
   shown = alert;
   known = {};
+  drawn = "";
   Object.values(questions).forEach((q) => q.stop());
   trouble.clear();
   body.replaceChildren(h("p.muted", {}, "Loading …"));
@@ -55,7 +57,12 @@ async function load() {
   if (stale || fingerprint !== shown) return;
   // One part that cannot be had does not hide the others.
   const { episodes = { episodes: [] }, events = { events: [] }, timeline = { timeline: [] } } = known;
-  if (!failed || episodes.episodes.length || events.events.length) render(fingerprint, episodes.episodes, events, timeline);
+  const now = JSON.stringify(known);
+  // Drawn again only for what is new: somebody may be reading, copying, or on a button.
+  if (now !== drawn && (!failed || episodes.episodes.length || events.events.length)) {
+    render(fingerprint, episodes.episodes, events, timeline);
+    drawn = now;
+  }
   if (failed) trouble.show(failed);
   else trouble.clear();
 }

@@ -181,6 +181,9 @@ func TestListSurvivesARestart(t *testing.T) {
 	s.kill()
 	p.eval(`document.dispatchEvent(new Event("visibilitychange"))`, nil) // somebody looks
 	p.wait(away)
+	if p.text(`getComputedStyle(document.querySelector("#now .dot")).backgroundColor`) == "rgb(45, 165, 103)" {
+		t.Error("the light is green while nobody answers")
+	}
 	if !p.truth(listed) {
 		t.Error("the list has gone with the server")
 	}

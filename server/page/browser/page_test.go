@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -195,6 +196,28 @@ func TestLives(t *testing.T) {
 	tells(fingerprint, "Received as firing", "Received as resolved", "Created", "Grouped", "Notified", "Resolved")
 	tells(silenced, "Silenced ×2", "Resolved")
 	tells(inhibited, "Inhibited", "by b4683d7b0069a334")
+	p.clean()
+}
+
+// TestCopiesMatchers: the labels of an alert are copied as one line that finds it, also
+// where the page is served without TLS and a browser has only the old way.
+func TestCopiesMatchers(t *testing.T) {
+	t.Parallel()
+	const want = `{alertname="NodeDown", namespace="infra", node="n1", severity="critical"}`
+	p := open(t, storm.url("?alert="+fingerprint))
+	p.wait(told)
+	p.eval(`Object.defineProperty(navigator, "clipboard", { value: undefined }), document.addEventListener("copy", () => { window.copied = getSelection().toString(); })`, nil)
+	const button = `[...document.querySelectorAll("#life button")].find((b) => b.textContent === "Copy as matchers")`
+	p.eval(button+`.id = "copying"`, nil)
+	p.click("#copying")
+	p.wait(`document.querySelector("#life").textContent.includes("Copied") && document.activeElement.id === "copying"`)
+	if got := p.text(`window.copied`); got != want {
+		t.Errorf("copied %q, want %q", got, want)
+	}
+	// What is the same is not drawn anew under the hand.
+	p.wait(`performance.getEntriesByType("resource").filter((r) => r.name.includes("/api/v1/events?")).length > 2 && document.activeElement.id === "copying"`)
+	p.visit(storm.url("?q=" + url.QueryEscape(want)))
+	p.wait(rows + `.length > 1 && [...` + rows + `].every((r) => r.textContent.includes("NodeDown"))`)
 	p.clean()
 }
 
