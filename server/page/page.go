@@ -75,13 +75,13 @@ func build() *Page {
 	return p
 }
 
-// lean leaves out what is for who reads the source: indentation, empty lines, and of
-// a module the lines that are comments. No string of ours goes over several lines.
+// lean leaves out what is for who reads the source: indentation, empty lines, and
+// lines that are comments. No string of ours goes over several lines.
 func lean(name string, content []byte) []byte {
-	module := path.Ext(name) == ".js"
+	comment := map[string]string{".js": "//", ".css": "/*"}[path.Ext(name)]
 	var kept []byte
 	for line := range bytes.Lines(content) {
-		if line = bytes.TrimLeft(line, " "); len(line) > 1 && !(module && bytes.HasPrefix(line, []byte("//"))) {
+		if line = bytes.TrimLeft(line, " "); len(line) > 1 && (comment == "" || !bytes.HasPrefix(line, []byte(comment))) {
 			kept = append(kept, line...)
 		}
 	}

@@ -37,7 +37,7 @@ async function poll() {
     away(true);
     show("down", err.status === 401 ? "credentials are wanted" : err.message);
     for (const name of ["rate", "p99", "backlog", "store"]) setText(figures[name], "");
-    timer = setTimeout(poll, err.passing ? whenAway : every);
+    timer = setTimeout(poll, whenAway);
     return;
   }
   const back = !up || (startedAt !== null && startedAt !== status.startedAt);

@@ -211,6 +211,13 @@ func (p *tab) visit(address string) {
 	p.do("Page.navigate", map[string]any{"url": address})
 }
 
+// follow goes to another address of the page without loading it anew, as the back
+// button does.
+func (p *tab) follow(query string) {
+	p.t.Helper()
+	p.eval(fmt.Sprintf(`history.pushState(null, "", %q), dispatchEvent(new PopStateEvent("popstate"))`, "/"+query), nil)
+}
+
 func (p *tab) size(width, height int) {
 	p.t.Helper()
 	p.do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false})

@@ -9,13 +9,13 @@ import (
 func TestFitsANarrowScreen(t *testing.T) {
 	t.Parallel()
 	p := open(t, storm.url(""))
-	for _, width := range []int{320, 375, 768} {
+	for _, width := range []int{320, 768} {
 		p.size(width, 700)
 		for view, shown := range map[string]string{
 			"": listed, "view=noisy": noisy, "view=gaps": `document.querySelectorAll(".gap").length > 3`,
 			"view=live": `document.getElementById("tail-state").textContent === "live"`, "alert=" + fingerprint: told,
 		} {
-			p.visit(storm.url("?" + view))
+			p.follow("?" + view)
 			p.wait(shown)
 			p.wait(drawn)
 			var wide []string

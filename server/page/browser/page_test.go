@@ -1,11 +1,13 @@
 package browser
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,11 @@ var (
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	flag.Parse()
+	// One more than there are processors: one test does nothing but wait for a minute.
+	if err := flag.Set("test.parallel", fmt.Sprint(runtime.GOMAXPROCS(0)+1)); err != nil {
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "stormdrain-page-")
 	if err == nil {
 		defer os.RemoveAll(dir)
@@ -185,10 +192,11 @@ func TestKeyboard(t *testing.T) {
 // event recorder has told.
 func TestLives(t *testing.T) {
 	t.Parallel()
-	p := open(t, "about:blank")
+	p := open(t, storm.url(""))
+	p.wait(listed)
 	tells := func(fingerprint string, all ...string) {
 		t.Helper()
-		p.visit(storm.url("?alert=" + fingerprint))
+		p.follow("?alert=" + fingerprint)
 		for _, want := range all {
 			p.wait(fmt.Sprintf(`document.querySelector(".story").textContent.includes(%q)`, want))
 		}

@@ -119,7 +119,7 @@ func TestAlertOfTheFuture(t *testing.T) {
 }
 
 // TestSourceFallsSilent: while somebody looks, who has sent and does not any more is
-// told, by a name that means harm. It takes a minute, which is why this is the last.
+// told, by a name that means harm. It takes a minute, in which the other tests run.
 func TestSourceFallsSilent(t *testing.T) {
 	t.Parallel()
 	p := open(t, storm.url("?view=gaps"))
