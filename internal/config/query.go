@@ -18,7 +18,7 @@ const CommandQuery = "query"
 type Query struct {
 	Words []string `arg:"" optional:"" name:"matcher" help:"What every alert must satisfy: severity=critical, 'alertname=~\"Node.*\"', team!=db; a word alone is an alertname. Before the first one, events, episodes or stats says what is asked for; without it, episodes."`
 
-	From        string  `placeholder:"TIME" group:"ask" help:"Not before this time: 2h (ago), 03:12 (the last one, local time), \"2026-11-23 03:12\", RFC 3339 or Unix seconds."`
+	From        string  `placeholder:"TIME" group:"ask" help:"Not before this time: 2h (ago), 03:12 (the last one, local time), \"2026-11-23 03:12\", RFC 3339 or Unix seconds. Without it there is no bound, but stats are of the last day."`
 	To          string  `placeholder:"TIME" group:"ask" help:"Before this time."`
 	At          string  `placeholder:"TIME" group:"ask" help:"Only episodes that were firing at this time."`
 	Open        bool    `group:"ask" help:"Only episodes that are firing now."`

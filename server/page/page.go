@@ -61,7 +61,7 @@ func build() *Page {
 		if err != nil {
 			panic("BUG: a file of the page is not in the program: " + err.Error())
 		}
-		content = withoutComments(name, content)
+		content = lean(name, content)
 		sum.Write([]byte(name + "\x00"))
 		sum.Write(content)
 		if name == indexName {
@@ -75,15 +75,13 @@ func build() *Page {
 	return p
 }
 
-// withoutComments leaves out the lines of a module that are comments: they are for
-// who reads the source. No string of ours goes over several lines.
-func withoutComments(name string, content []byte) []byte {
-	if path.Ext(name) != ".js" {
-		return content
-	}
+// lean leaves out what is for who reads the source: indentation, empty lines, and
+// lines that are comments. No string of ours goes over several lines.
+func lean(name string, content []byte) []byte {
+	comment := map[string]string{".js": "//", ".css": "/*"}[path.Ext(name)]
 	var kept []byte
 	for line := range bytes.Lines(content) {
-		if !bytes.HasPrefix(bytes.TrimLeft(line, " "), []byte("//")) {
+		if line = bytes.TrimLeft(line, " "); len(line) > 1 && (comment == "" || !bytes.HasPrefix(line, []byte(comment))) {
 			kept = append(kept, line...)
 		}
 	}

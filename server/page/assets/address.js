@@ -97,6 +97,10 @@ export function addMatcher(name, value, operator = "=") {
   go({ q: q ? q + ", " + matcher : matcher });
 }
 
+// matchers writes the labels of an alert as one line that finds it, here and with
+// Alertmanager's tools.
+export const matchers = (set) => "{" + Object.entries(set).map(([name, value]) => quoteName(name) + "=" + quote(value)).join(", ") + "}";
+
 // quote writes a string as matchers do, with Go's escapes.
 export function quote(text) {
   return '"' + text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n").replace(/\r/g, "\\r").replace(/\t/g, "\\t") + '"';

@@ -39,7 +39,7 @@ export async function ask(path, params, signal) {
     if (signal?.aborted) throw err;
     throw new ApiError(patience.aborted ? "stormdrain has not answered within 30 s" : "stormdrain cannot be reached");
   }
-  if (!response.ok) throw new ApiError(firstLine(text) || "stormdrain answered " + response.status, response.status);
+  if (!response.ok) throw refused(response, text);
   try {
     return JSON.parse(text);
   } catch {
@@ -47,7 +47,26 @@ export async function ask(path, params, signal) {
   }
 }
 
-const firstLine = (text) => text.split("\n", 1)[0].trim().slice(0, 400);
+// refused is what an answer says that is none. Who has loaded the page and is not
+// let in any more is asked by the browser, and not by us.
+function refused({ status }, text) {
+  const line = text.split("\n", 1)[0].trim().slice(0, 400) || "stormdrain answered " + status;
+  return new ApiError(status === 401 ? "stormdrain wants credentials, load this page again to give them; " + line : line, status);
+}
+
+// refusal tells why a stream cannot be had, which an EventSource does not say; null
+// when it can.
+export async function refusal(path, params) {
+  const enough = new AbortController();
+  try {
+    const response = await fetch(url(path, params), { signal: AbortSignal.any([enough.signal, AbortSignal.timeout(30e3)]) });
+    return response.ok ? null : refused(response, await response.text());
+  } catch {
+    return new ApiError("stormdrain cannot be reached");
+  } finally {
+    enough.abort();
+  }
+}
 
 // Latest runs questions of which only the last one counts: a new one aborts the
 // one before it, whose answer nobody waits for any more.

@@ -13,9 +13,13 @@ export function h(what, attributes = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.filter((c) => c !== null && c !== undefined && c !== false));
+  element.append(...children.filter((c) => c !== null && c !== undefined && c !== false).map((c) => typeof c === "string" ? shown(c) : c));
   return element;
 }
+
+// shown is text as it is to be read: a sender may turn the order of letters about,
+// and hide by it what stands there, so such a character is shown as its number.
+const shown = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (c) => "\\u" + c.charCodeAt().toString(16));
 
 export const $ = (id) => document.getElementById(id);
 
@@ -30,7 +34,24 @@ export function link(url, text = url) {
 
 // setText spares the browser a layout where nothing has changed.
 export function setText(element, text) {
+  text = shown(text);
   if (element.textContent !== text) element.textContent = text;
+}
+
+// copy puts text on the clipboard and tells whether it could. Without TLS there is
+// only the old way.
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch { /* not here */ }
+  const field = h("textarea.hidden", { readonly: true });
+  document.body.append(field);
+  field.value = text;
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  return copied;
 }
 
 // later returns a function that runs f once, ms after the last call.

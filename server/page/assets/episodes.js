@@ -63,7 +63,10 @@ export async function load({ quiet = false } = {}) {
     if (err.status === 400) {
       complain(err);
       trouble.clear();
-      return show([], null);
+      show([], null);
+      setText($("summary"), "");
+      $("episodes-empty").hidden = true; // nobody knows what was firing
+      return;
     }
     return trouble.show(err);
   }
@@ -180,7 +183,7 @@ function fill(p, i) {
   p.bar.style.left = left * 100 + "%";
   p.bar.style.width = Math.max(0, right - left) * 100 + "%";
   p.track.setAttribute("aria-label", e.open ? "firing" : e.supersededAt ? "fired again without a resolve" : "resolved");
-  setText(p.lasted, (e.supersededAt && !e.endsAt ? "≤ " : "") + span(end - begin) + (e.open ? " …" : ""));
+  setText(p.lasted, begin > now ? "to come" : (e.supersededAt && !e.endsAt ? "≤ " : "") + span(end - begin) + (e.open ? " …" : ""));
   setText(p.since, clock(begin));
   p.since.title = precise(begin);
   setText(p.receipts, "×" + count(e.receipts));

@@ -22,9 +22,10 @@ export async function load() {
   }
   if (!answer || !known) return;
   trouble.clear();
-  setText($("summary"), answer.gaps.length ? count(answer.gaps.length) + (answer.gaps.length === 500 ? "+" : "") + " gaps" : "no gaps");
-  $("gap-list").replaceChildren(...answer.gaps.length ? answer.gaps.map(item)
-    : [h("li.muted", {}, "Nothing is known to be missing here.")]);
+  const n = answer.gaps.length;
+  setText($("summary"), answer.more ? "the newest " + n + " gaps" : n ? n + (n === 1 ? " gap" : " gaps") : "no gaps");
+  $("gap-list").replaceChildren(...n ? answer.gaps.map(item) : [h("li.muted", {}, "Nothing is known to be missing here.")]);
+  if (answer.more) $("gap-list").append(h("li.muted", {}, "There are more, which are older: zoom in, or choose an earlier time."));
   $("source-head").replaceChildren(h("tr", {}, ...["source", "first", "last", "deliveries", "left out", "usual pause", ""].map((t, i) =>
     h("th" + (i > 2 && i < 6 ? ".number" : ""), { scope: "col" }, t))));
   $("source-body").replaceChildren(...known.sources.map((s) => h("tr", {},

@@ -34,19 +34,24 @@ async function poll() {
     status = await questions.ask("status");
     if (!status) return; // another poll has taken over
   } catch (err) {
-    up = false;
-    show("down", err.message);
+    away(true);
+    show("down", err.status === 401 ? "credentials are wanted" : err.message);
     for (const name of ["rate", "p99", "backlog", "store"]) setText(figures[name], "");
     timer = setTimeout(poll, whenAway);
     return;
   }
   const back = !up || (startedAt !== null && startedAt !== status.startedAt);
-  up = true;
+  away(false);
   startedAt = status.startedAt;
   render(status);
   if (back) onBack();
   else onTick();
   timer = setTimeout(poll, every);
+}
+
+function away(is) {
+  up = !is;
+  document.body.classList.toggle("away", is);
 }
 
 function show(state, text) {

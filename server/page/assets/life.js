@@ -1,8 +1,8 @@
 // One alert's life: which it is, its episodes, and its story.
 
-import { $, h, link } from "./dom.js";
-import { addMatcher, go } from "./address.js";
-import { Latest } from "./api.js";
+import { $, copy, h, link, setText } from "./dom.js";
+import { addMatcher, go, matchers } from "./address.js";
+import { ApiError, Latest } from "./api.js";
 import { Trouble } from "./trouble.js";
 import { clock, precise, rank, shape, span } from "./words.js";
 import { again, ofEvent, ofRecorded, tell } from "./story.js";
@@ -13,7 +13,9 @@ const body = h("div.body");
 const trouble = new Trouble(line, "This alert", load);
 const questions = { episodes: new Latest(), events: new Latest(), timeline: new Latest() };
 const most = { episodes: 50, events: 300, timeline: 300 };
-let shown = "";
+const titles = { episodes: "its episodes", events: "what was received", timeline: "what the event recorder said" };
+let shown = "", known = {};  // known: the last answer of each part
+let drawn = "";              // what of it is on the page
 
 export function start() {
   panel.append(h("button.quiet.close", { type: "button", "aria-label": "Close", title: "Close (esc)", onclick: close }, "✕"), line, body);
@@ -27,6 +29,8 @@ export function show({ alert }) {
   document.body.classList.toggle("opened", Boolean(alert));
   if (alert === shown) return;
   shown = alert;
+  known = {};
+  drawn = "";
   Object.values(questions).forEach((q) => q.stop());
   trouble.clear();
   body.replaceChildren(h("p.muted", {}, "Loading …"));
@@ -40,16 +44,27 @@ export const refresh = () => { if (shown && panel.scrollTop < 4) load(); };
 
 async function load() {
   const fingerprint = shown;
-  const ask = (path) => questions[path].ask(path, { fingerprint, limit: most[path] });
-  let answers;
-  try {
-    answers = await Promise.all([ask("episodes"), ask("events"), ask("timeline")]);
-  } catch (err) {
-    return trouble.show(err);
+  let failed = null, stale = false;
+  await Promise.all(Object.keys(questions).map(async (part) => {
+    try {
+      const answer = await questions[part].ask(part, { fingerprint, limit: most[part] });
+      if (!answer || fingerprint !== shown) stale = true;
+      else known[part] = answer;
+    } catch (err) {
+      failed = new ApiError(titles[part] + ": " + err.message, err.status);
+    }
+  }));
+  if (stale || fingerprint !== shown) return;
+  // One part that cannot be had does not hide the others.
+  const { episodes = { episodes: [] }, events = { events: [] }, timeline = { timeline: [] } } = known;
+  const now = JSON.stringify(known);
+  // Drawn again only for what is new: somebody may be reading, copying, or on a button.
+  if (now !== drawn && (!failed || episodes.episodes.length || events.events.length)) {
+    render(fingerprint, episodes.episodes, events, timeline);
+    drawn = now;
   }
-  if (answers.includes(undefined) || fingerprint !== shown) return;
-  trouble.clear();
-  render(fingerprint, answers[0].episodes, answers[1], answers[2]);
+  if (failed) trouble.show(failed);
+  else trouble.clear();
 }
 
 function render(fingerprint, episodes, events, timeline) {
@@ -72,9 +87,13 @@ function render(fingerprint, episodes, events, timeline) {
 }
 
 function labels(set) {
-  return h("ul.labels", { "aria-label": "Labels" }, ...Object.entries(set).map(([name, value]) =>
+  const button = h("button.link", { type: "button", title: "to search, to silence", onclick: async () => {
+    setText(button, await copy(matchers(set)) ? "Copied" : "The browser does not let us copy");
+    button.focus({ preventScroll: true });
+  } }, "Copy as matchers");
+  return h("div", {}, h("ul.labels", { "aria-label": "Labels" }, ...Object.entries(set).map(([name, value]) =>
     h("li", {}, h("button", { type: "button", title: "search for this", onclick: () => addMatcher(name, value) },
-      h("span.muted", {}, name), " ", value))));
+      h("span.muted", {}, name), " ", value)))), button);
 }
 
 function annotations(a) {

@@ -8,6 +8,7 @@ import { insert, place } from "./complete.js";
 const input = $("q"), list = $("completions");
 const questions = new Latest();
 let where = null;   // the place that completions are for
+let values = [];    // the completions
 let active = -1;    // the one that Enter takes
 
 export function start() {
@@ -20,7 +21,7 @@ export function start() {
   list.addEventListener("pointerdown", (e) => {
     e.preventDefault();
     const item = e.target.closest("[role=option]");
-    if (item) take(item.textContent);
+    if (item) take([...list.children].indexOf(item));
   });
   $("search").addEventListener("submit", (e) => { e.preventDefault(); apply(); });
 }
@@ -55,7 +56,7 @@ const ask = later(80, async () => {
     return close(); // completion is a convenience; the search itself says what is wrong
   }
   if (!answer || document.activeElement !== input) return;
-  const values = answer.data.filter((v) => v !== here.prefix || !here.name);
+  values = answer.data.filter((v) => v !== here.prefix || !here.name);
   if (!values.length) return close();
   where = here;
   active = -1;
@@ -76,8 +77,8 @@ function close() {
   input.removeAttribute("aria-activedescendant");
 }
 
-function take(completion) {
-  const { text, caret } = insert(input.value, where, completion);
+function take(i) {
+  const { text, caret } = insert(input.value, where, values[i]);
   const wasName = !where.name;
   close();
   input.value = text;
@@ -98,8 +99,8 @@ function onKey(e) {
   const opened = !list.hidden;
   if (opened && e.key === "ArrowDown") move(1);
   else if (opened && e.key === "ArrowUp") move(active < 0 ? 0 : -1);
-  else if (opened && (e.key === "Tab" || e.key === "Enter") && active >= 0) take(list.children[active].textContent);
-  else if (opened && e.key === "Tab" && !e.shiftKey) take(list.children[0].textContent);
+  else if (opened && (e.key === "Tab" || e.key === "Enter") && active >= 0) take(active);
+  else if (opened && e.key === "Tab" && !e.shiftKey) take(0);
   else if (e.key === "ArrowDown") ask();
   else if (e.key === "Enter") apply();
   else if (e.key === "Escape") opened ? close() : input.blur();

@@ -6,7 +6,7 @@ import { get, go, isLive, matching, range, zoom } from "./address.js";
 import { Latest } from "./api.js";
 import { complain } from "./search.js";
 import { Trouble } from "./trouble.js";
-import { bySeverity, clock, count, date, instant, rank, shape, span, stamp } from "./words.js";
+import { bySeverity, clock, count, date, instant, rank, shape, span, stamp, zone } from "./words.js";
 
 const plot = $("plot"), canvas = $("canvas"), brush = $("brush"), tip = $("tip"), moment = $("moment");
 const questions = new Latest();
@@ -56,7 +56,7 @@ export async function load() {
 
 function describe(counts) {
   setText($("storm-title"), counts === "received" ? "Received" : "Episodes that began");
-  setText($("storm-what"), "per " + span(step) + ", " + clock(from) + " to " + (isLive() ? "now" : clock(to)));
+  setText($("storm-what"), "per " + span(step) + ", " + clock(from) + " to " + (isLive() ? "now" : clock(to)) + ", " + zone(to));
   $("legend").replaceChildren(...series.map((s) => h("span.key", {},
     h("span.mark." + rank(s.severity), { "aria-hidden": "true" }, shape(s.severity)),
     (s.severity || "no severity") + " ", h("b", {}, count(s.points.reduce((sum, [, n]) => sum + n, 0))))));

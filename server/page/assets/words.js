@@ -13,6 +13,13 @@ export function clock(ms, withSeconds = true) {
   return d.toDateString() === new Date().toDateString() ? time : date(ms) + " " + time;
 }
 
+// zone is how far the browser's clock is from UTC.
+export function zone(ms) {
+  const minutes = -new Date(ms).getTimezoneOffset(), far = Math.abs(minutes);
+  if (!far) return "UTC";
+  return "UTC" + (minutes < 0 ? "-" : "+") + Math.floor(far / 60) + (far % 60 ? ":" + two(far % 60) : "");
+}
+
 export function date(ms) {
   const d = new Date(ms);
   return (d.getFullYear() === new Date().getFullYear() ? "" : d.getFullYear() + "-") + two(d.getMonth() + 1) + "-" + two(d.getDate());

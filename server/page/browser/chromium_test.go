@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -153,6 +155,7 @@ type tab struct {
 	mu         sync.Mutex
 	complaints []string // errors of scripts, of the policy and of the console
 	failures   []string // requests that failed
+	asked      []*url.URL
 }
 
 // open makes a tab of 1280 by 800 and shows the address.
@@ -208,6 +211,13 @@ func (p *tab) visit(address string) {
 	p.do("Page.navigate", map[string]any{"url": address})
 }
 
+// follow goes to another address of the page without loading it anew, as the back
+// button does.
+func (p *tab) follow(query string) {
+	p.t.Helper()
+	p.eval(fmt.Sprintf(`history.pushState(null, "", %q), dispatchEvent(new PopStateEvent("popstate"))`, "/"+query), nil)
+}
+
 func (p *tab) size(width, height int) {
 	p.t.Helper()
 	p.do("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false})
@@ -227,7 +237,8 @@ func (p *tab) heard(m message) {
 			Text      string
 			Exception struct{ Description string }
 		}
-		Entry struct{ Source, Level, Text, URL string }
+		Entry   struct{ Source, Level, Text, URL string }
+		Request struct{ URL string }
 	}
 	if json.Unmarshal(m.Params, &e) != nil {
 		return
@@ -235,6 +246,10 @@ func (p *tab) heard(m message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case m.Method == "Network.requestWillBeSent":
+		if u, err := url.Parse(e.Request.URL); err == nil {
+			p.asked = append(p.asked, u)
+		}
 	case m.Method == "Runtime.exceptionThrown":
 		p.complaints = append(p.complaints, e.ExceptionDetails.Text+" "+e.ExceptionDetails.Exception.Description)
 	case m.Method == "Runtime.consoleAPICalled" && (e.Type == "error" || e.Type == "warning" || e.Type == "assert"):
@@ -244,6 +259,31 @@ func (p *tab) heard(m message) {
 	case m.Method == "Log.entryAdded" && e.Entry.Level == "error":
 		p.complaints = append(p.complaints, e.Entry.Source+": "+e.Entry.Text)
 	}
+}
+
+// questions returns what a part of the API was asked since the last time.
+func (p *tab) questions(part string) (found []url.Values) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = slices.DeleteFunc(p.asked, func(u *url.URL) bool {
+		about := u.Path == "/api/v1/"+part
+		if about {
+			found = append(found, u.Query())
+		}
+		return about
+	})
+	return found
+}
+
+// lastQuestion returns what a part of the API was asked last: a refresh may have asked the
+// question before in between.
+func (p *tab) lastQuestion(part string) url.Values {
+	p.t.Helper()
+	asked := p.questions(part)
+	if len(asked) == 0 {
+		p.t.Fatalf("%s was not asked", part)
+	}
+	return asked[len(asked)-1]
 }
 
 // clean fails the test when anything has gone wrong so far.
@@ -304,6 +344,11 @@ const patience = 20 * time.Second
 // frames; a page that is being left is asked again.
 func (p *tab) wait(condition string) {
 	p.t.Helper()
+	p.waitFor(condition, patience)
+}
+
+func (p *tab) waitFor(condition string, patience time.Duration) {
+	p.t.Helper()
 	look := fmt.Sprintf(`new Promise((done, failed) => {
 		const until = performance.now() + %d;
 		const look = () => {
@@ -321,7 +366,11 @@ func (p *tab) wait(condition string) {
 		if err == nil {
 			return
 		}
-		if time.Now().After(deadline) || strings.Contains(err.Error(), "in vain") || strings.Contains(err.Error(), "SyntaxError") {
+		vain := strings.Contains(err.Error(), "in vain")
+		if vain || time.Now().After(deadline) || strings.Contains(err.Error(), "SyntaxError") {
+			if vain {
+				err = nil // it has the whole of look in it
+			}
 			p.t.Fatalf("waited for %s: %v\nat %s\ncomplaints %q\nfailures %q", condition, err, p.text("location.href"), p.complaints, p.failures)
 		}
 	}
