@@ -12,7 +12,7 @@ func TestFitsANarrowScreen(t *testing.T) {
 	for _, width := range []int{320, 768} {
 		p.size(width, 700)
 		for view, shown := range map[string]string{
-			"": listed, "view=noisy": noisy, "view=gaps": `document.querySelectorAll(".gap").length > 3`,
+			"": listed, "view=noisy": noisy, "view=gaps": `document.querySelectorAll(".gap").length > 2`,
 			"view=live": `document.getElementById("tail-state").textContent === "live"`, "alert=" + fingerprint: told,
 		} {
 			p.follow("?" + view)

@@ -24,8 +24,9 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
 	flag.Parse()
-	// One more than there are processors: one test does nothing but wait for a minute.
-	if err := flag.Set("test.parallel", fmt.Sprint(runtime.GOMAXPROCS(0)+1)); err != nil {
+	// More than there are processors: most tests wait for the page, and one of them does
+	// nothing else for a minute.
+	if err := flag.Set("test.parallel", fmt.Sprint(runtime.GOMAXPROCS(0)+2)); err != nil {
 		panic(err)
 	}
 	dir, err := os.MkdirTemp("", "stormdrain-page-")
