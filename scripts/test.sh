@@ -63,7 +63,7 @@ plain() {
 k6_scenarios() { (cd benchmarks/k6/check && go vet . && checked k6 -count=1 -timeout=2m .); }
 
 # deploy_files is likewise a module of its own.
-deploy_files() { (cd deploy/check && go vet . && checked deploy -count=1 -timeout=2m .); }
+deploy_files() { (cd deploy/check && go vet . && checked deploy -count=1 -timeout=6m .); }
 
 stage deps scripts/deps.sh
 stage style style
@@ -72,7 +72,7 @@ stage imports checked imports ./internal/house
 stage rules checked rules ./deploy/...
 stage unit unit
 stage plain plain
-stage browser checked browser -timeout=2m ./server/page/browser
+stage browser checked browser -timeout=6m ./server/page/browser
 stage k6 k6_scenarios
 stage deploy deploy_files
 stage e2e checked -log e2e -timeout=10m -skip '^TestCrash' ./internal/e2e
