@@ -91,8 +91,9 @@ func (g *page) begin(alerts []*fold.Alert, sources []int64) {
 const (
 	episodeColumns = `e.number, e.label_set, e.source, e.starts_at, e.until, e.bits, e.first_at, e.resolved_at, e.last_at, e.receipts, e.details, e.envelope, e.receivers`
 
-	openOfSQL  = `SELECT ` + episodeColumns + ` FROM json_each(?) j CROSS JOIN episodes e ON e.label_set = j.value WHERE e.class = 63`
-	beginsSQL  = `SELECT ` + episodeColumns + ` FROM json_each(?) j CROSS JOIN episodes e ON e.label_set = j.value ->> 0 AND e.starts_at = j.value ->> 1`
+	openOfSQL = `SELECT ` + episodeColumns + ` FROM json_each(?) j CROSS JOIN episodes e ON e.label_set = j.value AND (e.class = 63) = 1`
+	endedSQL  = `SELECT ` + episodeColumns + ` FROM json_each(?) j CROSS JOIN episodes e
+		ON e.label_set = j.value ->> 0 AND (e.class = 63) = 0 AND e.starts_at = j.value ->> 1`
 	movedOfSQL = `SELECT ` + episodeColumns + `, m.starts_at, m.nanos
 		FROM json_each(?) j CROSS JOIN beginnings m ON m.label_set = j.value ->> 0 AND m.starts_at = j.value ->> 1 CROSS JOIN episodes e ON e.number = m.episode`
 )
@@ -133,7 +134,7 @@ func (g *page) load(c *conn, p *fold.Pending, l limits) error {
 		return nil
 	}
 	text := string(append(pairs, ']'))
-	err := c.query(context.Background(), beginsSQL, g.take, text)
+	err := c.query(context.Background(), endedSQL, g.take, text)
 	if err == nil && l.moved {
 		err = c.query(context.Background(), movedOfSQL, g.take, text)
 	}
@@ -265,7 +266,7 @@ const (
 	changeSQL = `UPDATE episodes SET class = ?, starts_at = ?, until = ?, bits = ?, first_at = ?, resolved_at = ?,
 		last_at = ?, receipts = ?, details = ?, envelope = ?, receivers = ? WHERE number = ?`
 	episodeValues    = 14
-	insertEpisodeSQL = `INSERT INTO episodes (number, class, label_set, source, starts_at, until, bits, first_at, resolved_at,
+	insertEpisodeSQL = `INSERT OR FAIL INTO episodes (number, class, label_set, source, starts_at, until, bits, first_at, resolved_at,
 		last_at, receipts, details, envelope, receivers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 

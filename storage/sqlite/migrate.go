@@ -22,6 +22,9 @@ var retentionSQL string
 //go:embed recorded.sql
 var recordedSQL string
 
+//go:embed episodeindex.sql
+var episodeIndexSQL string
+
 // migrations lead from one version to the next; those up to 2 are one. 1 was
 // another layout, of no release.
 var migrations = []struct {
@@ -32,6 +35,7 @@ var migrations = []struct {
 	{3, episodesSQL},
 	{4, recordedSQL},
 	{5, retentionSQL},
+	{6, episodeIndexSQL},
 }
 
 // schemaVersion is the last one.
