@@ -218,8 +218,9 @@ func (w *writer) row(e alert.Entry, number int64) error {
 			return &refusedError{err}
 		}
 		w.prints = append(w.prints, slotOf(printOf(set.Fingerprint, number), number))
-		w.values = append(w.values, int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
-			storage.Escape(alert.Value(set.Labels, "severity")), w.pairs(set.Labels))
+		severity := storage.Escape(alert.Value(set.Labels, "severity"))
+		w.sets = append(w.sets, addedSet{number, severity})
+		w.values = append(w.values, int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")), severity, w.pairs(set.Labels))
 	case alert.KindDetails:
 		d, err := alert.DecodeDetails(content)
 		if err != nil {

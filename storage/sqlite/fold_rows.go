@@ -24,6 +24,7 @@ type page struct {
 	states    [][]fold.State   // of each alert
 	receivers map[int64]string // of loaded episodes, as they are stored
 	names     map[int64]string // receivers of envelopes, as they are stored
+	alone     map[int64]string // by envelope: the receivers of what has come by it alone
 }
 
 type rowPlace struct{ set, source int64 }
@@ -74,11 +75,12 @@ func (f *folder) episodes(ctx context.Context, c *conn, p *fold.Pending, sources
 
 func (g *page) begin(alerts []*fold.Alert, sources []int64) {
 	if g.places == nil {
-		g.places, g.receivers, g.names = map[rowPlace]int{}, map[int64]string{}, map[int64]string{}
+		g.places, g.receivers, g.names, g.alone = map[rowPlace]int{}, map[int64]string{}, map[int64]string{}, map[int64]string{}
 	}
 	clear(g.places)
 	clear(g.receivers)
 	clear(g.names)
+	clear(g.alone)
 	g.alerts, g.sources = alerts, sources
 	g.states = slices.Grow(g.states[:0], len(alerts))[:len(alerts)]
 	for i, a := range alerts {
@@ -207,6 +209,17 @@ func (g *page) nameReceivers(c *conn) error {
 // receiversOf returns the receivers of a state as they are stored, and whether that
 // is something new.
 func (g *page) receiversOf(s *fold.State) (text string, changed bool, err error) {
+	if s.Number == 0 && len(s.Seen) == 1 { // what is new, mostly
+		text, ok := g.alone[s.Seen[0]]
+		if !ok {
+			text = "[]"
+			if name, ok := g.names[s.Seen[0]]; ok {
+				text = appendReceivers([]string{storage.Unescape(name)})
+			}
+			g.alone[s.Seen[0]] = text
+		}
+		return text, true, nil
+	}
 	text = g.receivers[s.Number]
 	if text == "" {
 		text = "[]"
