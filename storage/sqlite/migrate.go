@@ -25,6 +25,9 @@ var recordedSQL string
 //go:embed episodeindex.sql
 var episodeIndexSQL string
 
+//go:embed sweeper.sql
+var sweeperSQL string
+
 // migrations lead from one version to the next; those up to 2 are one. 1 was
 // another layout, of no release.
 var migrations = []struct {
@@ -36,6 +39,7 @@ var migrations = []struct {
 	{4, recordedSQL},
 	{5, retentionSQL},
 	{6, episodeIndexSQL},
+	{7, sweeperSQL},
 }
 
 // schemaVersion is the last one.

@@ -47,7 +47,9 @@ func TestMigrateAddsRecorded(t *testing.T) {
 }
 
 // downTo5 makes a file of version 5 of one of this version.
-const downTo5 = `DROP INDEX episodes_alert;
+const downTo5 = `ALTER TABLE retention DROP COLUMN sweeper;
+	ALTER TABLE retention DROP COLUMN seen_at;
+	DROP INDEX episodes_alert;
 	CREATE INDEX episodes_begin ON episodes (starts_at);
 	CREATE INDEX episodes_alert ON episodes (label_set, starts_at);
 	CREATE INDEX episodes_open ON episodes (label_set) WHERE class = 63;
