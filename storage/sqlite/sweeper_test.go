@@ -59,13 +59,13 @@ func TestNobodyRemovesWhileAnotherSweeps(t *testing.T) {
 	t.Parallel()
 	a, b, before := sweeping(t)
 	writeAgain(t, a, 3)
-	for range 3 {
-		if removed, _, err := a.Retain(t.Context(), before); !isBusy(err) || removed != (alert.Removed{}) {
-			t.Errorf("removed %+v, %v; want it to wait", removed, err)
-		}
+	if removed, _, err := a.Retain(t.Context(), before); !isBusy(err) || removed != (alert.Removed{}) {
+		t.Errorf("removed %+v, %v; want it to wait", removed, err)
 	}
-	if _, err := storagetest.Retain(t.Context(), b, before, nil); err != nil {
-		t.Fatal(err)
+	for b.retention.sweep != nil { // and no further: another sweep would have a forget its numbers
+		if _, _, err := b.Retain(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
 	}
 	mustFold(t, a)
 	checkEpisodes(t, a)
