@@ -45,7 +45,8 @@ func stateOf(v row) (s fold.State) {
 
 // loadNewest loads the newest episode of each label set. In a storm that is all:
 // it is the open one, and the receipts are of its beginning. Of a label set that has
-// none, nothing else need be looked for.
+// none, nothing else need be looked for; and one with a higher number than all that
+// have some is new, and not looked for at all.
 func (f *folding) loadNewest(ctx context.Context) error {
 	alerts := f.p.Alerts()
 	f.alerts = make([]touched, len(alerts))
@@ -56,7 +57,8 @@ func (f *folding) loadNewest(ctx context.Context) error {
 	}
 	var args arguments
 	sql := `SELECT k.n, ` + stateFields + `, e.source FROM unnest(` + args.columns(&sets) + `) WITH ORDINALITY AS k (label_set, n)
-		CROSS JOIN LATERAL (SELECT * FROM episodes e WHERE e.label_set = k.label_set ORDER BY e.starts_at DESC, e.number DESC LIMIT 1) e`
+		CROSS JOIN LATERAL (SELECT * FROM episodes e WHERE e.label_set = k.label_set ORDER BY e.starts_at DESC, e.number DESC LIMIT 1) e
+		WHERE k.label_set <= (SELECT max(label_set) FROM episodes)`
 	return query(ctx, f.c, sql, args, func(v row) error {
 		t := &f.alerts[v.int8(0)-1]
 		t.known = true

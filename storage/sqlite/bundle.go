@@ -164,7 +164,7 @@ func (w *writer) keepOrder(ctx context.Context, d *alert.Delivery, before uint64
 const (
 	bundleColumnCount = 6
 	bundlesAtOnce     = 4
-	insertBundleSQL   = `INSERT INTO bundles (id, first_at, last_at, alerts, deliveries, events) VALUES (?, ?, ?, ?, ?, ?)`
+	insertBundleSQL   = `INSERT OR FAIL INTO bundles (id, first_at, last_at, alerts, deliveries, events) VALUES (?, ?, ?, ?, ?, ?)`
 	insertBundlesSQL  = insertBundleSQL + `, (?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?)`
 
 	// bundlesBytes bounds the text of bundles that wait for others to be inserted with.

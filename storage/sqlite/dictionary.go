@@ -69,13 +69,16 @@ type dictionary struct {
 	remove            string // the rows of a numberList
 }
 
-// rowsAtOnce rows in one statement halve what an insert costs.
+// rowsAtOnce rows in one statement halve what an insert costs. Such a statement says OR
+// FAIL: so that it could undo what it has done when the last of its rows is refused, SQLite
+// copies each page that it changes to a temporary file before, and here whoever is refused
+// a row rolls back all.
 const rowsAtOnce = 8
 
 func newDictionary(table, columns string) dictionary {
 	n := strings.Count(columns, ",") + 1
 	row := `(?` + strings.Repeat(`, ?`, n-1) + `)`
-	insert := `INSERT INTO ` + table + ` (` + columns + `) VALUES ` + row
+	insert := `INSERT OR FAIL INTO ` + table + ` (` + columns + `) VALUES ` + row
 	return dictionary{
 		columns: n, last: `SELECT max(id) FROM ` + table,
 		insert: insert, insertAll: insert + strings.Repeat(`, `+row, rowsAtOnce-1),
@@ -215,8 +218,9 @@ func (w *writer) row(e alert.Entry, number int64) error {
 			return &refusedError{err}
 		}
 		w.prints = append(w.prints, slotOf(printOf(set.Fingerprint, number), number))
-		w.values = append(w.values, int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")),
-			storage.Escape(alert.Value(set.Labels, "severity")), w.pairs(set.Labels))
+		severity := storage.Escape(alert.Value(set.Labels, "severity"))
+		w.sets = append(w.sets, addedSet{number, severity})
+		w.values = append(w.values, int64(set.Fingerprint), storage.Escape(alert.Value(set.Labels, "alertname")), severity, w.pairs(set.Labels))
 	case alert.KindDetails:
 		d, err := alert.DecodeDetails(content)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
+	"stormdrain/storage/fold"
 )
 
 var (
@@ -30,14 +31,26 @@ func (s *Store) EpisodeCounts(ctx context.Context, q *alert.EpisodeQuery, yield 
 
 // EpisodeSpan implements storage.EpisodeBackend.
 func (b backend) EpisodeSpan(ctx context.Context) (oldest, newest int64, ok bool, err error) {
-	err = b.query(ctx, `SELECT (SELECT min(starts_at) FROM episodes), (SELECT max(starts_at) FROM episodes)`, func(row []driver.Value) error {
+	err = b.query(ctx, episodeSpanSQL, func(row []driver.Value) error {
 		if oldest, ok = row[0].(int64); ok {
 			newest = row[1].(int64)
 		}
 		return nil
-	})
+	}, numberList(classes))
 	return oldest, newest, ok, err
 }
+
+const episodeSpanSQL = `SELECT
+	min((SELECT e.starts_at FROM episodes e WHERE e.class = j.value ORDER BY e.starts_at LIMIT 1)),
+	max((SELECT e.starts_at FROM episodes e WHERE e.class = j.value ORDER BY e.starts_at DESC LIMIT 1)) FROM json_each(?) j`
+
+// classes are those that there may be.
+var classes = func() (all []int64) {
+	for class := range int64(fold.ClassOf(alert.Time{Micros: storage.FirstTime}, alert.Time{Micros: storage.LastTime})) + 1 {
+		all = append(all, class)
+	}
+	return append(all, fold.OpenClass)
+}()
 
 // EpisodesBefore implements storage.EpisodeBackend.
 func (b backend) EpisodesBefore(ctx context.Context, w storage.EpisodeWindow, dst []storage.EpisodeRow) ([]storage.EpisodeRow, error) {
@@ -69,60 +82,73 @@ type episodeReader struct {
 
 // read appends what the window asks for: no more than its limit of each class.
 func (r *episodeReader) read(ctx context.Context) error {
-	where, filters := ``, []driver.Value(nil)
-	add := func(condition string, value driver.Value) {
-		where += ` AND ` + condition
-		filters = append(filters, value)
-	}
 	w := &r.w
-	if w.Ending != nil {
-		add(`(e.until IS NULL OR e.until >= ?)`, *w.Ending)
-	}
-	if w.Status != nil {
-		add(`e.bits & 1 = ?`, int64(*w.Status))
-	}
-	if w.Source != nil {
-		id := sourceID(*w.Source)
-		add(`e.source = (SELECT number FROM sources WHERE id = ?)`, id[:])
-	}
-	if w.Receiver != nil {
-		add(`EXISTS (SELECT 1 FROM json_each(e.receivers) r WHERE r.value = ?)`, storage.Escape(*w.Receiver))
-	}
 	below := alert.EpisodeCursor{StartsAt: w.To, Number: math.MaxInt64}
 	if w.Before != nil && w.Before.StartsAt <= w.To {
 		below = *w.Before
 	}
-	const order = ` ORDER BY e.starts_at DESC, e.number DESC LIMIT ?`
-	const bounds = ` e.starts_at >= ? AND (e.starts_at, e.number) < (?, ?)`
-	sql := `SELECT ` + episodeColumns + `, (SELECT name FROM sources WHERE number = e.source) FROM `
-	args := func(first []driver.Value, from int64) []driver.Value {
-		return append(append(append(first, from, below.StartsAt, below.Number), filters...), int64(w.Limit))
+	args := []driver.Value{w.From, below.StartsAt, below.Number, int64(w.Limit)}
+	bind := func(value driver.Value) string {
+		args = append(args, value)
+		return fmt.Sprintf(`?%d`, len(args))
 	}
+	where := ` e.starts_at >= ?1 AND (e.starts_at, e.number) < (?2, ?3)`
+	if w.Ending != nil {
+		where += ` AND (e.until IS NULL OR e.until >= ` + bind(*w.Ending) + `)`
+	}
+	if w.Status != nil {
+		where += ` AND e.bits & 1 = ` + bind(int64(*w.Status))
+	}
+	if w.Source != nil {
+		id := sourceID(*w.Source)
+		where += ` AND e.source = (SELECT number FROM sources WHERE id = ` + bind(id[:]) + `)`
+	}
+	if w.Receiver != nil {
+		where += ` AND EXISTS (SELECT 1 FROM json_each(e.receivers) r WHERE r.value = ` + bind(storage.Escape(*w.Receiver)) + `)`
+	}
+	const order = ` ORDER BY e.starts_at DESC, e.number DESC LIMIT ?4`
+	sql := `SELECT ` + episodeColumns + `, (SELECT name FROM sources WHERE number = e.source) FROM `
 	switch {
 	case w.Classes != nil:
 		if w.LabelSets != nil {
-			add(`e.label_set IN (SELECT value FROM json_each(?))`, numberList(w.LabelSets))
+			where += ` AND e.label_set IN (SELECT value FROM json_each(` + bind(numberList(w.LabelSets)) + `))`
 		}
-		sql += `episodes e INDEXED BY episodes_class WHERE e.class = ? AND` + bounds + where + order
+		sql += `episodes e INDEXED BY episodes_class WHERE e.class = ` + bind(int64(0)) + ` AND` + where + order
 		for _, class := range w.Classes {
-			from := w.From
+			args[0], args[len(args)-1] = w.From, int64(class)
 			if w.Ending != nil {
-				from = max(from, storage.Earliest(class, *w.Ending))
+				args[0] = max(w.From, storage.Earliest(class, *w.Ending))
 			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := r.c.query(context.Background(), sql, r.take, args([]driver.Value{int64(class)}, from)...); err != nil {
+			if err := r.c.query(context.Background(), sql, r.take, args...); err != nil {
 				return err
 			}
 		}
 		return nil
 	case w.LabelSets != nil:
-		sql += `json_each(?) j CROSS JOIN episodes e INDEXED BY episodes_alert ON e.label_set = j.value WHERE` + bounds + where + order
-		return r.c.query(ctx, sql, r.take, args([]driver.Value{numberList(w.LabelSets)}, w.From)...)
+		sql += `json_each(` + bind(numberList(w.LabelSets)) + `) j CROSS JOIN episodes e INDEXED BY episodes_alert
+			ON e.label_set = j.value AND (e.class = 63) IN (0, 1) WHERE` + where + order
+	default:
+		sql += `(` + inOrder(where) + `) m CROSS JOIN episodes e ON e.number = m.number` + ` ORDER BY m.starts_at DESC, m.number DESC`
 	}
-	sql += `episodes e INDEXED BY episodes_begin WHERE` + bounds + where + order
-	return r.c.query(ctx, sql, r.take, args(nil, w.From)...)
+	return r.c.query(ctx, sql, r.take, args...)
+}
+
+// inOrder selects the numbers and beginnings of the newest ?4 episodes of a condition.
+// Each class is in order, and SQLite merges them, reading of each as far as it needs.
+func inOrder(where string) string {
+	var sql strings.Builder
+	for i, class := range classes {
+		if i > 0 {
+			sql.WriteString(` UNION ALL `)
+		}
+		fmt.Fprintf(&sql, `SELECT e.number, e.starts_at FROM episodes e INDEXED BY episodes_class WHERE e.class = %d AND`, class)
+		sql.WriteString(where)
+	}
+	sql.WriteString(` ORDER BY 2 DESC, 1 DESC LIMIT ?4`)
+	return sql.String()
 }
 
 // take appends a row of episodeColumns.

@@ -24,6 +24,8 @@ type folder struct {
 	again   *fold.Pending // what is read again from the tables
 	epoch   int64         // in which the numbers of pending were learned, see retention.go
 
+	severities severities // of label sets that this process has added
+
 	values []driver.Value // of rows that are not inserted yet
 	text   []byte
 	page   page

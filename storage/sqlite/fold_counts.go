@@ -75,23 +75,47 @@ func (f *folder) minutes(ctx context.Context, c *conn, tallies []fold.Tally) err
 	return nil
 }
 
-func (f *folder) minute(c *conn, tallies []fold.Tally) error {
-	at := tallies[0].Minute
-	f.text = append(f.text[:0], '[')
-	for i := range tallies {
-		if i > 0 {
-			f.text = append(f.text, ',')
+// bySeverity adds tallies up: those of label sets that were added lately by what is
+// known of them, the others by a question.
+func (f *folder) bySeverity(c *conn, tallies []fold.Tally) (counts []alert.Minute, err error) {
+	places := map[string]int{}
+	add := func(severity string, firing, resolved int64) {
+		at, ok := places[severity]
+		if !ok {
+			at = len(counts)
+			counts = append(counts, alert.Minute{Severity: severity})
+			places[severity] = at
 		}
-		f.text = appendNumber(f.text, '[', tallies[i].Set)
-		f.text = appendNumber(f.text, ',', tallies[i].Firing)
-		f.text = append(appendNumber(f.text, ',', tallies[i].Resolved), ']')
+		counts[at].Firing += firing
+		counts[at].Resolved += resolved
 	}
+	f.text = f.text[:0]
+	for i := range tallies {
+		t := &tallies[i]
+		if severity, ok := f.severities.of(t.Set); ok {
+			add(severity, t.Firing, t.Resolved)
+			continue
+		}
+		f.text = append(f.text, ',')
+		f.text = appendNumber(f.text, '[', t.Set)
+		f.text = appendNumber(f.text, ',', t.Firing)
+		f.text = append(appendNumber(f.text, ',', t.Resolved), ']')
+	}
+	if len(f.text) == 0 {
+		return counts, nil
+	}
+	f.text[0] = '['
 	f.text = append(f.text, ']')
-	var counts []alert.Minute
-	err := c.query(context.Background(), severitiesSQL, func(row []driver.Value) error {
-		counts = append(counts, alert.Minute{Severity: row[0].(string), Firing: row[1].(int64), Resolved: row[2].(int64)})
+	err = c.query(context.Background(), severitiesSQL, func(row []driver.Value) error {
+		add(row[0].(string), row[1].(int64), row[2].(int64))
 		return nil
 	}, string(f.text))
+	return counts, err
+}
+
+func (f *folder) minute(c *conn, tallies []fold.Tally) error {
+	at := tallies[0].Minute
+	counts, err := f.bySeverity(c, tallies)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type page struct {
 	states    [][]fold.State   // of each alert
 	receivers map[int64]string // of loaded episodes, as they are stored
 	names     map[int64]string // receivers of envelopes, as they are stored
+	alone     map[int64]string // by envelope: the receivers of what has come by it alone
 }
 
 type rowPlace struct{ set, source int64 }
@@ -74,11 +75,12 @@ func (f *folder) episodes(ctx context.Context, c *conn, p *fold.Pending, sources
 
 func (g *page) begin(alerts []*fold.Alert, sources []int64) {
 	if g.places == nil {
-		g.places, g.receivers, g.names = map[rowPlace]int{}, map[int64]string{}, map[int64]string{}
+		g.places, g.receivers, g.names, g.alone = map[rowPlace]int{}, map[int64]string{}, map[int64]string{}, map[int64]string{}
 	}
 	clear(g.places)
 	clear(g.receivers)
 	clear(g.names)
+	clear(g.alone)
 	g.alerts, g.sources = alerts, sources
 	g.states = slices.Grow(g.states[:0], len(alerts))[:len(alerts)]
 	for i, a := range alerts {
@@ -91,8 +93,9 @@ func (g *page) begin(alerts []*fold.Alert, sources []int64) {
 const (
 	episodeColumns = `e.number, e.label_set, e.source, e.starts_at, e.until, e.bits, e.first_at, e.resolved_at, e.last_at, e.receipts, e.details, e.envelope, e.receivers`
 
-	openOfSQL  = `SELECT ` + episodeColumns + ` FROM json_each(?) j CROSS JOIN episodes e ON e.label_set = j.value WHERE e.class = 63`
-	beginsSQL  = `SELECT ` + episodeColumns + ` FROM json_each(?) j CROSS JOIN episodes e ON e.label_set = j.value ->> 0 AND e.starts_at = j.value ->> 1`
+	openOfSQL = `SELECT ` + episodeColumns + ` FROM json_each(?) j CROSS JOIN episodes e ON e.label_set = j.value AND (e.class = 63) = 1`
+	endedSQL  = `SELECT ` + episodeColumns + ` FROM json_each(?) j CROSS JOIN episodes e
+		ON e.label_set = j.value ->> 0 AND (e.class = 63) = 0 AND e.starts_at = j.value ->> 1`
 	movedOfSQL = `SELECT ` + episodeColumns + `, m.starts_at, m.nanos
 		FROM json_each(?) j CROSS JOIN beginnings m ON m.label_set = j.value ->> 0 AND m.starts_at = j.value ->> 1 CROSS JOIN episodes e ON e.number = m.episode`
 )
@@ -133,7 +136,7 @@ func (g *page) load(c *conn, p *fold.Pending, l limits) error {
 		return nil
 	}
 	text := string(append(pairs, ']'))
-	err := c.query(context.Background(), beginsSQL, g.take, text)
+	err := c.query(context.Background(), endedSQL, g.take, text)
 	if err == nil && l.moved {
 		err = c.query(context.Background(), movedOfSQL, g.take, text)
 	}
@@ -206,6 +209,17 @@ func (g *page) nameReceivers(c *conn) error {
 // receiversOf returns the receivers of a state as they are stored, and whether that
 // is something new.
 func (g *page) receiversOf(s *fold.State) (text string, changed bool, err error) {
+	if s.Number == 0 && len(s.Seen) == 1 { // what is new, mostly
+		text, ok := g.alone[s.Seen[0]]
+		if !ok {
+			text = "[]"
+			if name, ok := g.names[s.Seen[0]]; ok {
+				text = appendReceivers([]string{storage.Unescape(name)})
+			}
+			g.alone[s.Seen[0]] = text
+		}
+		return text, true, nil
+	}
 	text = g.receivers[s.Number]
 	if text == "" {
 		text = "[]"
@@ -265,7 +279,7 @@ const (
 	changeSQL = `UPDATE episodes SET class = ?, starts_at = ?, until = ?, bits = ?, first_at = ?, resolved_at = ?,
 		last_at = ?, receipts = ?, details = ?, envelope = ?, receivers = ? WHERE number = ?`
 	episodeValues    = 14
-	insertEpisodeSQL = `INSERT INTO episodes (number, class, label_set, source, starts_at, until, bits, first_at, resolved_at,
+	insertEpisodeSQL = `INSERT OR FAIL INTO episodes (number, class, label_set, source, starts_at, until, bits, first_at, resolved_at,
 		last_at, receipts, details, envelope, receivers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 

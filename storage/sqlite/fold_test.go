@@ -141,9 +141,12 @@ func TestEpisodesArePlanned(t *testing.T) {
 			t.Errorf("%s\nis planned as\n%swant %s", sql, plan, want)
 		}
 	}
-	f(openOfSQL, "INDEX episodes_open (label_set=?)")
-	f(beginsSQL, "INDEX episodes_alert (label_set=? AND starts_at=?)")
+	f(openOfSQL, "INDEX episodes_alert (label_set=? AND <expr>=?)")
+	f(endedSQL, "INDEX episodes_alert (label_set=? AND <expr>=? AND starts_at=?)")
 	f(movedOfSQL, "SEARCH m USING PRIMARY KEY (label_set=? AND starts_at=?)")
+	f(episodeSpanSQL, "SEARCH e USING COVERING INDEX episodes_class (class=?)")
+	f(oldEpisodesSQL, "SEARCH e USING INDEX episodes_class (class=? AND starts_at>? AND starts_at<?)")
+	f(inOrder(` e.starts_at >= ?1 AND (e.starts_at, e.number) < (?2, ?3)`), "MERGE (UNION ALL)")
 }
 
 // A page of what is on at a moment, in a year of short episodes, is not read through

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql/driver"
@@ -73,9 +74,18 @@ func slotOf(id alert.ID, number int64) (s slot) {
 	return s
 }
 
+// front is the first eight bytes of an identity, which mostly tell the order of two:
+// so nearly every comparison is one of numbers.
+func front(id []byte) uint64 { return binary.BigEndian.Uint64(id) }
+
 // flat sorts slots and makes one piece of them.
 func flat(slots []slot) []byte {
-	slices.SortFunc(slots, func(a, b slot) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(slots, func(a, b slot) int {
+		if c := cmp.Compare(front(a[:]), front(b[:])); c != 0 {
+			return c
+		}
+		return bytes.Compare(a[:], b[:])
+	})
 	out := make([]byte, 0, len(slots)*slotBytes)
 	for i := range slots {
 		out = append(out, slots[i][:]...)
@@ -85,11 +95,15 @@ func flat(slots []slot) []byte {
 
 // search returns the number of an entry in a row.
 func search(row []byte, id []byte) (int64, bool) {
-	low, high := 0, len(row)/slotBytes
+	low, high, want := 0, len(row)/slotBytes, front(id)
 	for low < high {
 		middle := (low + high) / 2
 		slot := row[middle*slotBytes:][:slotBytes]
-		switch c := bytes.Compare(slot[:len(id)], id); {
+		c := cmp.Compare(front(slot), want)
+		if c == 0 {
+			c = bytes.Compare(slot[:len(id)], id)
+		}
+		switch {
 		case c == 0:
 			return slotNumber(slot), true
 		case c < 0:

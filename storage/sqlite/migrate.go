@@ -22,6 +22,12 @@ var retentionSQL string
 //go:embed recorded.sql
 var recordedSQL string
 
+//go:embed episodeindex.sql
+var episodeIndexSQL string
+
+//go:embed sweeper.sql
+var sweeperSQL string
+
 // migrations lead from one version to the next; those up to 2 are one. 1 was
 // another layout, of no release.
 var migrations = []struct {
@@ -32,6 +38,8 @@ var migrations = []struct {
 	{3, episodesSQL},
 	{4, recordedSQL},
 	{5, retentionSQL},
+	{6, episodeIndexSQL},
+	{7, sweeperSQL},
 }
 
 // schemaVersion is the last one.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ import (
 //     this epoch, or is that of a row younger than the sweep.
 //   - What was stored since a bundle was last read is read by the transaction that
 //     removes rows, which nobody can be beside.
+//   - No bundle is removed while a sweep is under way, see sweeper.go.
 //   - The row with the highest number stays: a number is never given out twice.
 
 var _ storage.Retainer = (*Store)(nil)
@@ -70,7 +72,8 @@ func (s *Store) retain(ctx context.Context, before int64) (removed alert.Removed
 	r := &s.retention
 	if r.sweep != nil { // comes to its end before anything else that it may not have read goes
 		removed.Entries, more, err = r.sweep.step(ctx, s)
-		if err == nil && !more {
+		var busy *storage.BusyError
+		if err == nil && !more || errors.As(err, &busy) {
 			r.sweep = nil
 		}
 		return removed, true, err
@@ -115,6 +118,9 @@ func (s *Store) removeSome(ctx context.Context, remove removal, before int64) (r
 }
 
 func removeBundles(ctx context.Context, c *conn, before, rows int64) (removed int64, err error) {
+	if err := mayRemove(ctx, c); err != nil {
+		return 0, err
+	}
 	removed, err = deleted(ctx, c, `DELETE FROM bundles WHERE id IN (SELECT id FROM bundles WHERE last_at < ? ORDER BY last_at LIMIT ?)`, before, rows)
 	if removed > 0 && err == nil {
 		_, err = c.exec(ctx, `UPDATE retention SET removals = removals + 1`)

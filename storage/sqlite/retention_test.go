@@ -237,7 +237,9 @@ func TestMigrateToRetention(t *testing.T) {
 	path := temporary(t)
 	s := open(t, path)
 	writeHours(t, s, 0, 3, 5)
-	err := s.writing(t.Context(), func(c *conn) error { return c.script(t.Context(), `DROP TABLE retention; PRAGMA user_version = 4`) })
+	err := s.writing(t.Context(), func(c *conn) error {
+		return c.script(t.Context(), downTo5+`; DROP TABLE retention; PRAGMA user_version = 4`)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func (s *Store) Connections() storage.Connections {
 // Close waits for the connections that are in use and closes all of them. It
 // may be called twice.
 func (s *Store) Close() error {
-	return errors.Join(s.readers.close(), s.writers.close())
+	return errors.Join(s.giveUp(), s.readers.close(), s.writers.close())
 }
 
 // Ping reads from the file.

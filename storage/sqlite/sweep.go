@@ -15,6 +15,8 @@ import (
 // transaction takes the entries of some rows out of a layer, and the dictionary
 // rows with them, so that nobody finds the number of a row that is gone.
 type sweep struct {
+	epoch    int64
+	heard    time.Time // when others last heard of it
 	removals int64
 	below    [kindFingerprint + 1]int64 // rows with lower numbers may go
 	marks    [kindFingerprint + 1]*storage.Marks
@@ -36,11 +38,15 @@ func (s *Store) beginSweep(ctx context.Context) (*sweep, error) {
 	due := false
 	err := s.writing(ctx, func(c *conn) error {
 		return c.transaction(ctx, true, func() error {
-			const begin = `UPDATE retention SET epoch = epoch + 1 WHERE removals > swept RETURNING removals`
+			if err := mayRemove(ctx, c); err != nil {
+				return err
+			}
+			w.heard = time.Now()
+			const begin = `UPDATE retention SET epoch = epoch + 1, sweeper = epoch + 1, seen_at = ? WHERE removals > swept RETURNING removals, epoch`
 			err := c.query(ctx, begin, func(row []driver.Value) error {
-				w.removals, due = row[0].(int64), true
+				w.removals, w.epoch, due = row[0].(int64), row[1].(int64), true
 				return nil
-			})
+			}, w.heard.UnixMicro())
 			for kind := alert.KindLabelSet; kind <= alert.KindEnvelope && err == nil; kind++ {
 				w.marks[kind] = storage.NewMarks()
 				err = c.query(ctx, dictionaries[kind].last, func(row []driver.Value) error {
@@ -59,6 +65,9 @@ func (s *Store) beginSweep(ctx context.Context) (*sweep, error) {
 }
 
 func (w *sweep) step(ctx context.Context, s *Store) (removed int64, more bool, err error) {
+	if err := w.report(ctx, s); err != nil {
+		return 0, true, err
+	}
 	// What others have stored meanwhile is read here and not in the transaction.
 	err = s.reading(ctx, func(c *conn) (err error) {
 		caughtUp, err := w.mark(ctx, c, time.Now().Add(readFor))
@@ -88,7 +97,7 @@ func (w *sweep) step(ctx context.Context, s *Store) (removed int64, more bool, e
 	}
 	return 0, false, s.writing(ctx, func(c *conn) error {
 		return c.transaction(ctx, true, func() error {
-			_, err := c.exec(ctx, `UPDATE retention SET swept = max(swept, ?)`, w.removals)
+			_, err := c.exec(ctx, `UPDATE retention SET swept = max(swept, ?), sweeper = 0 WHERE sweeper = ?`, w.removals, w.epoch)
 			return err
 		})
 	})
@@ -228,6 +237,9 @@ func (w *sweep) remove(ctx context.Context, s *Store, rows []int64) (removed int
 	err = s.writing(ctx, func(c *conn) error {
 		err := c.transaction(ctx, true, func() error {
 			begun := time.Now()
+			if err := w.goesOn(ctx, c); err != nil {
+				return err
+			}
 			// Nobody can store anything now, and there is little left to read.
 			if _, err := w.mark(ctx, c, begun.Add(time.Hour)); err != nil {
 				return err

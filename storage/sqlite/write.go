@@ -31,6 +31,7 @@ func (s *Store) store(ctx context.Context, b *alert.Batch, keep bool) error {
 			return nil
 		}
 		w.known.add(w.learned)
+		s.folder.severities.add(w.sets)
 		s.folder.renew(w.known.epoch)
 		s.folder.pending.Add(b, w.numbers)
 		s.pendingPart.Store(s.folder.pending.Filled())
@@ -63,6 +64,7 @@ type writer struct {
 	twins   []twin
 	after   int64          // numbers of the kind at hand above this one are new
 	prints  []slot         // of label sets that were added
+	sets    []addedSet     // all of them
 	values  []driver.Value // of rows that are not inserted yet
 	text    []byte
 	bundle  bundle
@@ -72,7 +74,7 @@ type writer struct {
 }
 
 func (w *writer) begin(c *conn, b *alert.Batch) {
-	w.c, w.b, w.learned = c, b, w.learned[:0]
+	w.c, w.b, w.learned, w.sets = c, b, w.learned[:0], w.sets[:0]
 }
 
 // maxKept bounds how much of a buffer is kept for the next batch.
@@ -82,6 +84,7 @@ const maxKept = 4 << 20
 func (w *writer) end() {
 	w.c, w.b = nil, nil
 	clear(w.values[:cap(w.values)])
+	clear(w.sets)
 	if cap(w.text) > maxKept {
 		w.text = nil
 	}
