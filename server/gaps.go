@@ -61,8 +61,8 @@ func (s *Server) findGaps(ctx context.Context, q *history.GapsQuery, now int64) 
 			gaps = append(gaps, history.GapOfTruncated(t))
 		}
 	}
-	unfired, resolved := 0, alert.Resolved // what never fired was resolved
-	err = s.Episodes.Episodes(ctx, &alert.EpisodeQuery{From: q.From, To: q.To, Status: &resolved, Bare: true}, func(e *alert.Episode) error {
+	unfired := 0
+	err = s.Episodes.Episodes(ctx, q.Episodes, func(e *alert.Episode) error {
 		if !e.Unfired {
 			return nil
 		}

@@ -114,14 +114,15 @@ func (s *Server) readReceived(ctx *fasthttp.RequestCtx) {
 var errEnough = errors.New("what follows is not asked for")
 
 // countBeginnings counts the episodes that began in the range. They come newest
-// first, so none that began before it comes after one that did.
+// first by the microsecond, so none that began in one before it comes after one that
+// did not.
 func (s *Server) countBeginnings(ctx context.Context, q *history.ReceivedQuery, series *history.Series) error {
 	err := s.Episodes.Episodes(ctx, q.Episodes, func(e *alert.Episode) error {
 		at := e.StartsAt.Micros
 		if at < q.From {
 			return errEnough
 		}
-		if at < q.To {
+		if !e.StartsAt.Before(q.Episodes.Begins()) {
 			series.Add(alert.Value(e.Labels.Labels, "severity"), at, 1)
 		}
 		return nil

@@ -27,10 +27,10 @@ type EpisodeBackend interface {
 // takes less than to read page by page in order.
 type EpisodeCounter interface {
 	// CountEpisodes calls add for each source and label set, by number, that has
-	// episodes in the window that are wanted, with Labels nil. Before and Limit of
-	// the window are not set. wants goes by the times, and is lent the episode; add
-	// takes the counts.
-	CountEpisodes(ctx context.Context, w EpisodeWindow, wants func(*alert.Episode) bool, add func(labelSet int64, c *alert.EpisodeCount)) error
+	// episodes in the window whose times q wants, with Labels nil. Before and Limit
+	// of the window are not set; From and Ending of it are q's, by the microsecond,
+	// or later. add takes the counts.
+	CountEpisodes(ctx context.Context, w EpisodeWindow, q *alert.EpisodeQuery, add func(labelSet int64, c *alert.EpisodeCount)) error
 }
 
 // EpisodeWindow asks for episodes, in one of three ways:

@@ -46,7 +46,7 @@ func (e *episodeEmitter) emit(ctx context.Context, rows []EpisodeRow) (more bool
 func (e *episodeEmitter) emitGroup(ctx context.Context, rows []EpisodeRow) (more bool, err error) {
 	e.kept = e.kept[:0]
 	for i := range rows {
-		if e.s.wants(&rows[i].Episode) {
+		if e.s.q.WantsTimes(&rows[i].Episode) { // windows are by the microsecond
 			e.kept = append(e.kept, &rows[i])
 		}
 	}

@@ -94,10 +94,13 @@ func (s *episodeSearch) run(ctx context.Context) (err error) {
 // returns false when nothing can be in it.
 func (s *episodeSearch) bound() bool {
 	q := s.q
-	if q.From >= q.To || q.To <= FirstTime {
+	if !q.Begins().Before(q.Ends()) || q.To < FirstTime {
 		return false
 	}
-	s.until = min(q.To, LastTime+1) - 1
+	s.until = min(q.To, LastTime+1)
+	if q.ToNanos == 0 || s.until < q.To {
+		s.until-- // nothing in that microsecond is earlier
+	}
 	ending := int64(math.MinInt64)
 	if q.From > FirstTime {
 		ending = q.From
@@ -119,23 +122,6 @@ func (s *episodeSearch) bound() bool {
 	return true
 }
 
-// wants tests what the windows do not tell to the nanosecond. What ends before it
-// begins is on at no moment, and belongs to the ranges that hold both.
-func (s *episodeSearch) wants(e *alert.Episode) bool {
-	until, q := e.Until(), s.q
-	if q.Open && !e.Open() {
-		return false
-	}
-	if !until.IsNone() && e.StartsAt.Micros < q.From && !isAfter(until, q.From) {
-		return false
-	}
-	return q.At == nil || !isAfter(e.StartsAt, *q.At) && (until.IsNone() || isAfter(until, *q.At))
-}
-
-func isAfter(t alert.Time, micros int64) bool {
-	return t.Micros > micros || t.Micros == micros && t.Nanos > 0
-}
-
 // read yields what is wanted of w from a beginning at from on: of some classes, or
 // of all episodes. more is false when there were as many as are wanted.
 //
@@ -150,7 +136,7 @@ func (s *episodeSearch) read(ctx context.Context, w EpisodeWindow, from int64, c
 		if w.Classes = s.reaching(w, classes); w.Classes == nil && classes != nil {
 			return true, nil
 		}
-		return true, counter.CountEpisodes(ctx, w, s.wants, s.counts.add)
+		return true, counter.CountEpisodes(ctx, w, s.q, s.counts.add)
 	}
 	const whole = LastTime - FirstTime
 	ordered := classes == nil && !s.tested

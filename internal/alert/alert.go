@@ -80,6 +80,11 @@ var NoTime = Time{Micros: -1 << 63}
 // IsNone reports whether t is absent.
 func (t Time) IsNone() bool { return t.Micros == -1<<63 }
 
+// Before reports whether t is earlier than u. Neither is absent.
+func (t Time) Before(u Time) bool {
+	return t.Micros < u.Micros || t.Micros == u.Micros && t.Nanos < u.Nanos
+}
+
 // FromTime converts without loss for the years 0 to 9999.
 func FromTime(t time.Time) Time {
 	ns := t.Nanosecond()

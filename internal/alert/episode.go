@@ -61,7 +61,8 @@ func (e *Episode) Cursor() EpisodeCursor {
 }
 
 // EpisodeQuery asks for episodes, newest first: by (StartsAt in microseconds,
-// Number), descending. Times are microseconds since 1970.
+// Number), descending. Times are microseconds since 1970, and nanoseconds beyond
+// them, for episodes have theirs to the nanosecond.
 type EpisodeQuery struct {
 	// From and To: episodes that overlap [From, To). One that begins and ends at
 	// the same instant overlaps what holds the instant. math.MinInt64 and
@@ -70,6 +71,8 @@ type EpisodeQuery struct {
 	At       *int64 // firing at that moment: StartsAt <= At < Until; nil: any
 	Open     bool   // only those that are Open
 	Matchers []*Matcher
+
+	FromNanos, ToNanos, AtNanos uint16 // beyond the microseconds, 0 to 999
 
 	// nil: any
 	Status      *Status
@@ -82,6 +85,28 @@ type EpisodeQuery struct {
 
 	// Bare leaves Details, Envelope and Receivers nil, for who counts.
 	Bare bool
+}
+
+// Begins returns From, Ends To, and Moment At to the nanosecond.
+func (q *EpisodeQuery) Begins() Time { return Time{q.From, q.FromNanos} }
+func (q *EpisodeQuery) Ends() Time   { return Time{q.To, q.ToNanos} }
+func (q *EpisodeQuery) Moment() Time { return Time{*q.At, q.AtNanos} }
+
+// WantsTimes reports whether q asks for e by its times: From, To, At and Open. What
+// ends before it begins is on at no moment, and belongs to the ranges that hold both.
+func (q *EpisodeQuery) WantsTimes(e *Episode) bool {
+	until, from := e.Until(), q.Begins()
+	if q.Open && !e.Open() || !e.StartsAt.Before(q.Ends()) {
+		return false
+	}
+	if !until.IsNone() && (until.Before(from) || until == from && e.StartsAt.Before(from)) {
+		return false
+	}
+	if q.At == nil {
+		return true
+	}
+	at := q.Moment()
+	return !at.Before(e.StartsAt) && (until.IsNone() || at.Before(until))
 }
 
 // EpisodeCount is what is counted of the episodes of one alert: of a source and a

@@ -19,6 +19,7 @@ type Query struct {
 	// Moment is when the answer is of, in microseconds since 1970: now, or what
 	// the parameter at says, which is ours.
 	Moment int64
+	nanos  uint16 // beyond it
 
 	Active, Silenced, Inhibited bool
 	Matchers                    []*alert.Matcher
@@ -69,11 +70,11 @@ func (q *Query) Set(name, value string, now time.Time) error {
 	case "creator":
 		q.Creators = append(q.Creators, value)
 	case "at":
-		at, err := events.ParseInstant(value, now)
+		at, err := events.ParseInstantExactly(value, now)
 		if err != nil {
 			return &events.ParamError{Name: name, Value: value, Want: "RFC 3339 (2026-01-31T10:00:00Z), Unix seconds, or how long ago (90m, 2h, 3d, 1w)"}
 		}
-		q.Moment, q.past = at, true
+		q.Moment, q.nanos, q.past = at.Micros, at.Nanos, true
 	}
 	return nil
 }
@@ -93,7 +94,7 @@ func (q *Query) Episodes() *alert.EpisodeQuery {
 	e := &alert.EpisodeQuery{From: math.MinInt64, To: math.MaxInt64, Matchers: q.Matchers, Source: q.Source}
 	if q.past {
 		at := q.Moment
-		e.At = &at
+		e.At, e.AtNanos = &at, q.nanos
 	} else {
 		e.Open = true
 	}

@@ -148,6 +148,21 @@ func TestEventAsCSV(t *testing.T) {
 	}
 }
 
+func TestParseInstantExactly(t *testing.T) {
+	f := func(s string, micros int64, nanos uint16) {
+		t.Helper()
+		if got, err := ParseInstantExactly(s, time.Unix(0, 500)); err != nil || got != (alert.Time{Micros: micros, Nanos: nanos}) {
+			t.Errorf("%q: %+v, %v, want %d and %d", s, got, err, micros, nanos)
+		}
+	}
+	f("2023-11-14T22:13:20.123456789Z", 1_700_000_000_123_456, 789)
+	f("1700000000.123456789", 1_700_000_000_123_456, 789)
+	f("1700000000.1234569991", 1_700_000_000_123_457, 0) // up
+	f("-1.000000001", -1_000_001, 999)
+	f("-0.0000000011", -1, 999) // up, which is towards 0
+	f("0s", 0, 500)
+}
+
 func TestParseInstant(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 500, time.UTC)
 	f := func(s string, want int64) {

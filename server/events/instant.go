@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"stormdrain/internal/alert"
 )
 
 var errInstant = errors.New("no time")
@@ -15,35 +17,45 @@ var errInstant = errors.New("no time")
 // before now. The result is in microseconds since 1970, rounded up: "received
 // at or after" and "received before" stay exact for times to the nanosecond.
 func ParseInstant(s string, now time.Time) (int64, error) {
-	micros, rest, err := parseInstant(s, now)
-	if rest {
-		micros++
+	t, err := ParseInstantExactly(s, now)
+	return RoundUp(t), err
+}
+
+// RoundUp returns the first microsecond that is not before t.
+func RoundUp(t alert.Time) int64 {
+	if t.Nanos > 0 {
+		return t.Micros + 1
 	}
-	return micros, err
+	return t.Micros
 }
 
 // ParseInstantDown is ParseInstant, rounded down: for what has its time to the
 // nanosecond and is looked for by the microsecond. "At or after" the time of such a
 // thing finds it, and "before" does not.
 func ParseInstantDown(s string, now time.Time) (int64, error) {
-	micros, _, err := parseInstant(s, now)
-	return micros, err
+	t, err := ParseInstantExactly(s, now)
+	return t.Micros, err
 }
 
-// parseInstant returns the microseconds, rounded down, and whether there is more.
-func parseInstant(s string, now time.Time) (micros int64, rest bool, err error) {
-	t, ok := parseRFC3339(s)
-	if !ok {
-		if micros, rest, ok = parseUnix(s); ok {
-			return micros, rest, nil
-		}
-		ago, ok := ParseDuration(s)
-		if !ok {
-			return 0, false, errInstant
-		}
-		t = now.Add(-ago)
+// ParseInstantExactly is ParseInstant to the nanosecond, and rounded up to that: for
+// what has its time so and is looked for by it.
+func ParseInstantExactly(s string, now time.Time) (alert.Time, error) {
+	if t, ok := parseRFC3339(s); ok {
+		return ofTime(t), nil
 	}
-	return t.UnixMicro(), t.Nanosecond()%1000 != 0, nil
+	if t, ok := parseUnix(s); ok {
+		return t, nil
+	}
+	ago, ok := ParseDuration(s)
+	if !ok {
+		return alert.Time{}, errInstant
+	}
+	return ofTime(now.Add(-ago)), nil
+}
+
+// ofTime does for any year what alert.FromTime does for four digits of them.
+func ofTime(t time.Time) alert.Time {
+	return alert.Time{Micros: t.UnixMicro(), Nanos: uint16(t.Nanosecond() % 1000)}
 }
 
 func parseRFC3339(s string) (time.Time, bool) {
@@ -58,33 +70,36 @@ func parseRFC3339(s string) (time.Time, bool) {
 // maxUnix keeps the microseconds far away from the ends of int64.
 const maxUnix = 1 << 40
 
-// parseUnix returns what parseInstant does.
-func parseUnix(s string) (micros int64, rest, ok bool) {
+func parseUnix(s string) (t alert.Time, ok bool) {
 	digits, negative := strings.CutPrefix(s, "-")
 	whole, fraction, _ := strings.Cut(digits, ".")
 	seconds, err := strconv.ParseUint(whole, 10, 63)
 	if err != nil || seconds > maxUnix {
-		return 0, false, false
+		return alert.Time{}, false
 	}
-	micros = int64(seconds) * 1e6
+	micros, nanos, more := int64(seconds)*1e6, int64(0), false
 	for i := range len(fraction) {
 		c := fraction[i]
 		switch {
 		case c < '0' || c > '9':
-			return 0, false, false
+			return alert.Time{}, false
 		case i < 6:
 			micros += int64(c-'0') * int64(math.Pow10(5-i))
+		case i < 9:
+			nanos += int64(c-'0') * int64(math.Pow10(8-i))
 		case c != '0':
-			rest = true
+			more = true
 		}
 	}
 	if negative {
-		micros = -micros
-		if rest {
-			micros-- // down is away from 0
-		}
+		micros, nanos = -micros, -nanos
+	} else if more {
+		nanos++ // up is away from 0
 	}
-	return micros, rest, true
+	if nanos < 0 {
+		micros, nanos = micros-1, nanos+1000
+	}
+	return alert.Time{Micros: micros + nanos/1000, Nanos: uint16(nanos % 1000)}, true
 }
 
 // ParseDuration reads what Go writes, with d for 24 hours and w for 7 days as

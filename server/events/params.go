@@ -158,11 +158,17 @@ func (p *Params) takeWord(name, value string) error {
 
 // Instant reads a parameter that is a moment.
 func Instant(name, value string, now time.Time) (int64, error) {
-	v, err := ParseInstant(value, now)
+	t, err := InstantExactly(name, value, now)
+	return RoundUp(t), err
+}
+
+// InstantExactly is Instant to the nanosecond.
+func InstantExactly(name, value string, now time.Time) (alert.Time, error) {
+	t, err := ParseInstantExactly(value, now)
 	if err != nil {
-		return 0, &ParamError{name, value, "RFC 3339 (2026-01-31T10:00:00Z), Unix seconds, or how long ago (90m, 2h, 3d, 1w)"}
+		return t, &ParamError{name, value, "RFC 3339 (2026-01-31T10:00:00Z), Unix seconds, or how long ago (90m, 2h, 3d, 1w)"}
 	}
-	return v, nil
+	return t, nil
 }
 
 // Query returns what was asked for, once every parameter is set.

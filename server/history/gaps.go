@@ -15,8 +15,9 @@ func GapsNames() []string { return []string{"from", "to", "limit"} }
 
 // GapsQuery asks for what may be missing.
 type GapsQuery struct {
-	From, To int64 // microseconds since 1970
+	From, To int64 // received in [From, To), microseconds since 1970
 	Limit    int
+	Episodes *alert.EpisodeQuery // those among which are the unfired ones
 }
 
 // Gaps returns the question for gaps: of the last day.
@@ -26,7 +27,10 @@ func (p *Params) Gaps() (*GapsQuery, error) {
 		return nil, err
 	}
 	p.since(q, 24*time.Hour)
-	return &GapsQuery{From: q.From, To: q.To, Limit: q.Limit}, nil
+	g := &GapsQuery{From: events.RoundUp(q.Begins()), To: events.RoundUp(q.Ends()), Limit: q.Limit, Episodes: q}
+	resolved := alert.Resolved // what never fired was resolved
+	q.Status, q.Limit, q.Bare = &resolved, 0, true
+	return g, nil
 }
 
 // Gap is a place where something may be missing. Exactly one of the pointers is

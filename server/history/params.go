@@ -14,7 +14,9 @@ type Params struct {
 	events.Params
 	now time.Time
 
-	at     *int64
+	from   alert.Time // where it came
+	to     alert.Time // likewise
+	at     *alert.Time
 	open   bool
 	by     string
 	sort   Sort
@@ -59,9 +61,14 @@ func (p *Params) Set(name, value string) (err error) {
 	ok, want := true, ""
 	switch name {
 	case "at":
-		var at int64
-		at, err = events.Instant(name, value, p.now)
+		var at alert.Time
+		at, err = events.InstantExactly(name, value, p.now)
 		p.at = &at
+	case "from", "to":
+		if err := p.Take(name, value, p.now); err != nil {
+			return err
+		}
+		*map[string]*alert.Time{"from": &p.from, "to": &p.to}[name], err = events.InstantExactly(name, value, p.now)
 	case "open":
 		p.open, ok = value == "true", value == "true" || value == "false"
 		want = "true or false"
@@ -101,8 +108,17 @@ func (p *Params) Episodes() (*alert.EpisodeQuery, events.Format, error) {
 		return nil, 0, err
 	}
 	q := &alert.EpisodeQuery{
-		From: c.From, To: c.To, At: p.at, Open: p.open, Matchers: c.Matchers,
+		From: c.From, To: c.To, Open: p.open, Matchers: c.Matchers,
 		Status: c.Status, Receiver: c.Receiver, Source: c.Source, Fingerprint: c.Fingerprint, Limit: c.Limit,
+	}
+	if p.Has("from") {
+		q.From, q.FromNanos = p.from.Micros, p.from.Nanos
+	}
+	if p.Has("to") {
+		q.To, q.ToNanos = p.to.Micros, p.to.Nanos
+	}
+	if p.at != nil {
+		q.At, q.AtNanos = &p.at.Micros, p.at.Nanos
 	}
 	if text, ok := p.Cursor(); ok {
 		if q.After, ok = ParseCursor(text); !ok {
@@ -118,7 +134,7 @@ func (p *Params) since(q *alert.EpisodeQuery, length time.Duration) {
 	if !p.Has("to") {
 		q.To = p.now.UnixMicro() + 1
 		if p.Has("from") {
-			q.To = max(q.To, q.From) // what is yet to come is empty, and no mistake
+			q.To = max(q.To, events.RoundUp(q.Begins())) // what is yet to come is empty, and no mistake
 		}
 	}
 	if !p.Has("from") {

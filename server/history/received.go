@@ -41,7 +41,7 @@ func (p *Params) Received() (*ReceivedQuery, error) {
 		return nil, err
 	}
 	p.since(q, time.Hour)
-	r := &ReceivedQuery{From: q.From, To: q.To, Step: p.step.Microseconds()}
+	r := &ReceivedQuery{From: q.From, To: events.RoundUp(q.Ends()), Step: p.step.Microseconds()}
 	if p.Has("filter") || p.Has("source") || p.Has("receiver") || p.Has("fingerprint") {
 		q.Limit, q.Bare = 0, true
 		r.Episodes = q

@@ -26,7 +26,7 @@ func (p *Params) Stats() (*StatsQuery, events.Format, error) {
 	s := &StatsQuery{By: p.by, Sort: p.sort, Limit: q.Limit, Episodes: q}
 	q.Limit = 0
 	if p.at != nil && !p.Has("from") && !p.Has("to") {
-		q.From, q.To = *p.at, *p.at+1
+		q.From, q.To = p.at.Micros, p.at.Micros+1
 	} else {
 		p.since(q, 24*time.Hour)
 	}

@@ -68,7 +68,7 @@ func (q *StatsQuery) AppendJSON(dst []byte, groups []*Group, total *Group) []byt
 	dst = append(dst, `{"by":`...)
 	dst = events.AppendString(dst, q.By)
 	dst = append(dst, ',')
-	dst = appendRange(dst, q.Episodes.From, q.Episodes.To)
+	dst = appendRange(dst, events.RoundUp(q.Episodes.Begins()), events.RoundUp(q.Episodes.Ends()))
 	dst = append(dst, `,"stats":[`...)
 	for i, g := range groups {
 		if i > 0 {

@@ -31,6 +31,7 @@ func ExerciseEpisodes(t *testing.T, open func(t *testing.T) EpisodeStore) {
 		{"FoldedAgain", testFoldedAgain},
 		{"TooMuchToPutAside", testTooMuch},
 		{"EveryEpisodeOfAnAlert", testManyEpisodes},
+		{"BoundsToTheNanosecond", testBounds},
 		{"NothingToFold", testNothingToFold},
 		{"Labels", testLabels},
 		{"EpisodesYieldsError", testEpisodesYieldError},
@@ -358,6 +359,48 @@ func testManyEpisodes(t *testing.T, open func(*testing.T) EpisodeStore) {
 	}
 }
 
+// Bounds are those of docs/api.md to the nanosecond, from which and at which an
+// episode counts, and before which it must have begun.
+func testBounds(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	at := func(nanos int) alert.Time {
+		return alert.Time{Micros: someday + int64(nanos)/1000, Nanos: uint16(nanos % 1000)}
+	}
+	d := Delivery{Seq: 1, ReceivedAt: someday + 60e6, RequestID: "bounds"}
+	labels := Labels("alertname", "Bounded")
+	d.Alerts = []Alert{
+		{Index: 0, StartsAt: at(500), EndsAt: alert.NoTime, Labels: labels},
+		{Index: 1, StartsAt: at(500), EndsAt: at(1700), Status: alert.Resolved, Labels: labels},
+	}
+	s.add(journalA, d)
+	s.foldAll()
+	f := func(q alert.EpisodeQuery, want int) {
+		t.Helper()
+		if got := len(s.episodes(&q)); got != want {
+			t.Errorf("%+v: %d episodes, want %d", q, got, want)
+		}
+		s.checkCounts(&q)
+	}
+	between := func(from, to alert.Time) alert.EpisodeQuery {
+		return alert.EpisodeQuery{From: from.Micros, FromNanos: from.Nanos, To: to.Micros, ToNanos: to.Nanos}
+	}
+	f(between(at(0), at(499)), 0)
+	f(between(at(0), at(500)), 0) // to is exclusive
+	f(between(at(0), at(501)), 1)
+	f(between(at(500), at(501)), 1)
+	f(between(at(500), at(500)), 0)
+	f(between(at(1699), at(9000)), 1)
+	f(between(at(1700), at(9000)), 0) // it has ended by then
+	moment := func(at alert.Time) alert.EpisodeQuery {
+		return alert.EpisodeQuery{From: math.MinInt64, To: math.MaxInt64, At: &at.Micros, AtNanos: at.Nanos}
+	}
+	f(moment(at(499)), 0)
+	f(moment(at(500)), 1)
+	f(moment(at(1699)), 1)
+	f(moment(at(1700)), 0)
+}
+
 // Positions that move without events are folded, too, and then there is nothing.
 func testNothingToFold(t *testing.T, open func(*testing.T) EpisodeStore) {
 	t.Parallel()
@@ -432,22 +475,28 @@ func (f *Flapping) Query(all []*alert.Episode) *alert.EpisodeQuery {
 	q := AllEpisodes()
 	r := f.r
 	maybe := func(oneIn int) bool { return r.IntN(oneIn) == 0 }
-	moment := func() int64 {
+	moment := func() alert.Time {
 		e := pick(r, all)
 		t := pick(r, []alert.Time{e.StartsAt, e.EndsAt, e.Superseded})
 		if t.IsNone() {
 			t = e.StartsAt
 		}
-		return t.Micros + r.Int64N(3) - 1
+		if maybe(2) { // by nanoseconds, or by microseconds
+			return alert.Time{Micros: t.Micros, Nanos: uint16(min(999, max(0, int(t.Nanos)+r.IntN(3)-1)))}
+		}
+		return alert.Time{Micros: t.Micros + r.Int64N(3) - 1}
 	}
 	if maybe(3) {
-		q.From = moment()
+		t := moment()
+		q.From, q.FromNanos = t.Micros, t.Nanos
 	}
 	if maybe(3) {
-		q.To = moment()
+		t := moment()
+		q.To, q.ToNanos = t.Micros, t.Nanos
 	}
 	if maybe(3) {
-		q.At = new(moment())
+		t := moment()
+		q.At, q.AtNanos = &t.Micros, t.Nanos
 	}
 	q.Open, q.Bare = maybe(6), maybe(5)
 	if maybe(4) {

@@ -221,12 +221,13 @@ func (f *Folding) Number(stored *alert.Episode) bool {
 }
 
 func wantedEpisode(q *alert.EpisodeQuery, e *alert.Episode) bool {
-	until := e.Until()
-	endsAfter := func(micros int64) bool { return until.IsNone() || isAfter(until, micros) }
+	until, from, to := e.Until(), alert.Time{Micros: q.From, Nanos: q.FromNanos}, alert.Time{Micros: q.To, Nanos: q.ToNanos}
+	endsAfter := func(t alert.Time) bool { return until.IsNone() || earlier(t, until) }
+	firingAt := func(at alert.Time) bool { return !earlier(at, e.StartsAt) && endsAfter(at) }
 	// One that ends before it begins is on at no moment, and belongs to what holds both.
-	endedBefore := !until.IsNone() && until.Micros < q.From
-	return q.From < q.To && e.StartsAt.Micros < q.To && !endedBefore && (e.StartsAt.Micros >= q.From || endsAfter(q.From)) &&
-		(q.At == nil || !isAfter(e.StartsAt, *q.At) && endsAfter(*q.At)) &&
+	endedBefore := !until.IsNone() && earlier(until, from)
+	return earlier(from, to) && earlier(e.StartsAt, to) && !endedBefore && (!earlier(e.StartsAt, from) || endsAfter(from)) &&
+		(q.At == nil || firingAt(alert.Time{Micros: *q.At, Nanos: q.AtNanos})) &&
 		(!q.Open || e.Open()) &&
 		(q.Status == nil || *q.Status == e.Status) &&
 		(q.Receiver == nil || slices.Contains(e.Receivers, *q.Receiver)) &&
@@ -234,10 +235,6 @@ func wantedEpisode(q *alert.EpisodeQuery, e *alert.Episode) bool {
 		(q.Fingerprint == nil || *q.Fingerprint == e.Labels.Fingerprint) &&
 		(q.After == nil || compareEpisodes(e.Cursor(), *q.After) < 0) &&
 		alert.MatchAll(q.Matchers, e.Labels.Labels)
-}
-
-func isAfter(t alert.Time, micros int64) bool {
-	return t.Micros > micros || t.Micros == micros && t.Nanos > 0
 }
 
 func compareEpisodes(a, b alert.EpisodeCursor) int {
