@@ -60,27 +60,33 @@ func (m episodeCounts) add(labelSet int64, c *alert.EpisodeCount) {
 	had.Lengths = append(had.Lengths, c.Lengths...)
 }
 
-// yieldCounts reads the label sets in bounded pages, by number, and lets go of what it
-// has yielded.
+// countPage is a page of alerts whose label sets have been read.
+type countPage struct {
+	keys []countKey
+	sets map[int64]*alert.LabelSet
+	err  error
+}
+
+// yieldCounts yields what was counted, alert by alert. The label sets of the next page
+// are read meanwhile: it takes as long to add a page up as to read one.
 func (s *episodeSearch) yieldCounts(ctx context.Context, yield func(*alert.EpisodeCount) error) error {
-	keys := slices.SortedFunc(maps.Keys(s.counts), func(a, b countKey) int { return cmp.Compare(a.labelSet, b.labelSet) })
-	sets, group, numbers := s.out.sets, s.out.group, []int64(nil)
-	for len(keys) > 0 {
-		page := keys[:min(len(keys), group)]
-		keys = keys[len(page):]
-		numbers = numbers[:0]
-		for _, k := range page {
-			numbers = append(numbers, k.labelSet)
+	ctx, cancel := context.WithCancel(ctx)
+	pages := make(chan countPage)
+	go s.readCountPages(ctx, slices.SortedFunc(maps.Keys(s.counts), byLabelSet), pages)
+	// When we return the reader has, too: it closes pages.
+	defer func() {
+		cancel()
+		for range pages {
 		}
-		loaded, err := sets.need(ctx, numbers)
-		if err != nil {
-			return err
+	}()
+	for page := range pages {
+		if page.err != nil {
+			return page.err
 		}
-		group = s.sizes.regroup(group, loaded)
-		for _, k := range page {
+		for _, k := range page.keys {
 			c, ok := s.counts[k], false
 			delete(s.counts, k)
-			if c.Labels, ok = sets.get(k.labelSet); !ok || !s.tested && !s.test.matches(c.Labels) {
+			if c.Labels, ok = page.sets[k.labelSet]; !ok || !s.tested && !s.test.matches(c.Labels) {
 				continue // retention removed it while we read, or nobody asked for it
 			}
 			if err := yield(c); err != nil {
@@ -88,5 +94,36 @@ func (s *episodeSearch) yieldCounts(ctx context.Context, yield func(*alert.Episo
 			}
 		}
 	}
-	return nil
+	return ctx.Err()
+}
+
+func byLabelSet(a, b countKey) int { return cmp.Compare(a.labelSet, b.labelSet) }
+
+// readCountPages reads the label sets in bounded pages, by number, until all are read,
+// one cannot be, or ctx ends. It closes pages.
+func (s *episodeSearch) readCountPages(ctx context.Context, keys []countKey, pages chan<- countPage) {
+	defer close(pages)
+	group := s.out.group
+	for len(keys) > 0 {
+		page := countPage{keys: keys[:min(len(keys), group)]}
+		keys = keys[len(page.keys):]
+		numbers := make([]int64, 0, len(page.keys))
+		for _, k := range page.keys {
+			numbers = append(numbers, k.labelSet)
+		}
+		page.sets, page.err = s.b.LabelSets(ctx, slices.Compact(numbers))
+		loaded := 0
+		for _, set := range page.sets {
+			loaded += sizeOfSet(set)
+		}
+		group = s.sizes.regroup(group, loaded)
+		select {
+		case pages <- page:
+		case <-ctx.Done():
+			return
+		}
+		if page.err != nil {
+			return
+		}
+	}
 }
