@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -86,4 +91,22 @@ func TestRebuildEpisodes(t *testing.T) {
 		t.Errorf("it says %q", out.String())
 	}
 	p.wantFolded(30)
+}
+
+// A folder that stormdrain has not stored in is named, and left as it was.
+func TestRebuildOfNothing(t *testing.T) {
+	t.Parallel()
+	var cfg config.Config
+	cfg.Data.Dir = filepath.Join(t.TempDir(), "wrong")
+	err := rebuildEpisodes(t.Context(), &cfg, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), cfg.Data.Dir) || !strings.Contains(err.Error(), "data.dir") {
+		t.Errorf("a data directory without a store: %v", err)
+	}
+	if _, err := os.Stat(cfg.Data.Dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder is there now: %v", err)
+	}
+	cfg.Storage.URL = "sqlite:" + filepath.Join(t.TempDir(), "none.db")
+	if err := rebuildEpisodes(t.Context(), &cfg, io.Discard); err == nil || !strings.Contains(err.Error(), "none.db") {
+		t.Errorf("a file that is not there: %v", err)
+	}
 }

@@ -39,12 +39,16 @@ func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
 		s, err = postgres.New(postgresConfig(cfg))
 		return s, "postgres", err
 	}
-	path, ok := strings.CutPrefix(url, "sqlite:")
-	if !ok {
-		path = filepath.Join(cfg.Data.Dir, "stormdrain.db")
-	}
-	s, err = sqlite.New(sqlite.Config{Path: path})
+	s, err = sqlite.New(sqlite.Config{Path: sqlitePath(cfg)})
 	return s, "sqlite", err
+}
+
+// sqlitePath returns where SQLite's file is, where that is the store.
+func sqlitePath(cfg *config.Config) string {
+	if path, ok := strings.CutPrefix(cfg.Storage.URL, "sqlite:"); ok {
+		return path
+	}
+	return filepath.Join(cfg.Data.Dir, "stormdrain.db")
 }
 
 func postgresConfig(cfg *config.Config) postgres.Config {
@@ -209,7 +213,7 @@ func serverConfig(cfg *config.Config, shared bool) server.Config {
 		SharedSockets:    shared,
 		BearerTokenFile:  cfg.Auth.BearerTokenFile, HMACSecretFile: cfg.Auth.HMACSecretFile, WebConfigFile: cfg.WebConfigFile,
 		RequestsPerSecond: cfg.RateLimit.RequestsPerSecond, Burst: cfg.RateLimit.Burst, LimitPerClient: cfg.RateLimit.PerClient,
-		AccessLog: cfg.Log.Access,
+		AccessLog: cfg.Log.Access, EpisodesOff: !cfg.Storage.Episodes,
 	}
 }
 

@@ -28,11 +28,14 @@ func isSilence(path []byte) bool {
 }
 
 func (s *Server) alertmanagerPages(r *router.Router, readPaths map[string]bool) {
+	made := func(h fasthttp.RequestHandler) fasthttp.RequestHandler {
+		return s.folded(h, say, s.notAnswered)
+	}
 	for path, handler := range map[string]fasthttp.RequestHandler{
 		"/api/v2/status":        s.alertmanagerStatus,
-		pathAlerts:              s.openAlerts,
-		"/api/v2/alerts/groups": s.openGroups,
-		"/api/v2/receivers":     s.openReceivers,
+		pathAlerts:              made(s.openAlerts),
+		"/api/v2/alerts/groups": made(s.openGroups),
+		"/api/v2/receivers":     made(s.openReceivers),
 		pathSilences:            s.readSilences,
 		pathSilence + "{id}":    s.readSilence,
 	} {
@@ -100,9 +103,6 @@ func (s *Server) muted(client *conn, q *alertmanager.Query) (*alertmanager.Muted
 }
 
 func (s *Server) recorded(client *conn, q *alert.RecordedQuery, add func(*alert.StoredRecorded)) error {
-	if s.Timeline == nil {
-		return nil
-	}
 	return s.ask(client, func(ctx context.Context) error {
 		return s.Timeline.Recorded(ctx, q, func(r *alert.StoredRecorded) error {
 			add(r)

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"stormdrain/internal/alert"
 	"stormdrain/internal/obs"
 )
@@ -74,10 +72,9 @@ func startMemory(t *testing.T, m *memory) *Server {
 	t.Helper()
 	f, cfg := &fake{}, testConfig()
 	cfg.groupsHeld = 200_000
-	return startWith(t, cfg, Parts{
-		Ingester: f, Reader: f, Episodes: m, Timeline: m, Readiness: f, Quarantine: f,
-		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard), Build: obs.Build{Version: "1.2.3", Revision: "abc"},
-	})
+	parts := f.parts(nil)
+	parts.Episodes, parts.Timeline, parts.Build = m, m, obs.Build{Version: "1.2.3", Revision: "abc"}
+	return startWith(t, cfg, parts)
 }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)

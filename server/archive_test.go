@@ -85,11 +85,7 @@ func comparePlaces(x, y alert.EpisodeCursor) int {
 }
 
 func wantedEpisode(q *alert.EpisodeQuery, e *alert.Episode) bool {
-	begin, until := e.StartsAt.Micros, e.Until()
-	overlaps := begin < q.To && (until.IsNone() || until.Micros > q.From || until.Micros == begin && begin >= q.From)
-	return overlaps &&
-		(q.At == nil || begin <= *q.At && (until.IsNone() || *q.At < until.Micros)) &&
-		(!q.Open || e.Open()) &&
+	return q.WantsTimes(e) &&
 		(q.Status == nil || *q.Status == e.Status) &&
 		(q.Receiver == nil || slices.Contains(e.Receivers, *q.Receiver)) &&
 		(q.Source == nil || *q.Source == e.Source) &&

@@ -9,10 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"stormdrain/internal/alert"
-	"stormdrain/internal/obs"
 )
 
 func TestCloseAnswersWhatIsInFlight(t *testing.T) {
@@ -135,10 +132,7 @@ func TestCloseLeavesASharedSocketAlone(t *testing.T) {
 		f := &fake{}
 		cfg := testConfig()
 		cfg.SharedSockets = true
-		s, err := OpenOn(cfg, Parts{
-			Ingester: f, Reader: f, Readiness: f, Quarantine: f,
-			Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard),
-		}, l)
+		s, err := OpenOn(cfg, f.parts(nil), l)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -65,6 +65,10 @@ type Config struct {
 	restAfter, lastRequest time.Duration // 0: the constants; tests are in more of a hurry
 	groupsHeld             int           // likewise, and have less
 
+	// EpisodesOff says that nobody folds events into episodes: a store that has none is
+	// not asked for them, for its empty answer would not be true. Default false.
+	EpisodesOff bool
+
 	// Pprof serves Go's profiles below /debug/pprof/. Default false: a profile
 	// costs time, and says much about the machine.
 	Pprof bool

@@ -18,8 +18,6 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 	"golang.org/x/crypto/bcrypt"
-
-	"stormdrain/internal/obs"
 )
 
 // secretFile writes what is between the lines of a test into a file.
@@ -54,10 +52,9 @@ func (l *logBuffer) String() string {
 func startLogging(t testing.TB, cfg Config, f *fake) (*Server, *logBuffer) {
 	t.Helper()
 	log := &logBuffer{}
-	return startWith(t, cfg, Parts{
-		Ingester: f, Reader: f, Readiness: f, Quarantine: f,
-		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(log),
-	}), log
+	parts := f.parts(nil)
+	parts.Log = zerolog.New(log)
+	return startWith(t, cfg, parts), log
 }
 
 func getPath(path, headers string) string {
@@ -340,7 +337,7 @@ func TestBadGuardDoesNotOpen(t *testing.T) {
 	cfg := testConfig()
 	cfg.BearerTokenFile = filepath.Join(t.TempDir(), "none")
 	f := &fake{}
-	_, err := Open(cfg, Parts{Ingester: f, Reader: f, Readiness: f, Quarantine: f, Metrics: obs.NewMetrics(obs.Build{})})
+	_, err := Open(cfg, f.parts(nil))
 	if err == nil || !strings.HasPrefix(err.Error(), "auth.bearer_token_file: ") {
 		t.Errorf("%v", err)
 	}

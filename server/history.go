@@ -52,21 +52,19 @@ type page struct {
 
 // historyPages are the page of how we are and those of episodes. That of a label's
 // values has a name in its path, so it is not among them.
-func (s *Server) historyPages() (pages []page) {
-	if s.State != nil {
-		pages = append(pages, page{"/api/v1/status", "status", s.readStatus})
+func (s *Server) historyPages() []page {
+	made := func(h fasthttp.RequestHandler) fasthttp.RequestHandler { // of events, by folding
+		return s.folded(s.compressed(h), s.refuse, s.notRead)
 	}
-	if s.Episodes == nil {
-		return pages
-	}
-	return append(pages, []page{
-		{"/api/v1/episodes", "episodes", s.compressed(s.readEpisodes)},
-		{"/api/v1/stats", "stats", s.compressed(s.readStats)},
-		{"/api/v1/received", "received", s.compressed(s.readReceived)},
-		{"/api/v1/gaps", "gaps", s.compressed(s.readGaps)},
-		{"/api/v1/sources", "sources", s.compressed(s.readSources)},
+	return []page{
+		{"/api/v1/status", "status", s.readStatus},
+		{"/api/v1/episodes", "episodes", made(s.readEpisodes)},
+		{"/api/v1/stats", "stats", made(s.readStats)},
+		{"/api/v1/received", "received", made(s.readReceived)},
+		{"/api/v1/gaps", "gaps", made(s.readGaps)},
+		{"/api/v1/sources", "sources", made(s.readSources)},
 		{"/api/v1/labels", "labels", s.compressed(s.readLabels)},
-	}...)
+	}
 }
 
 // readEpisodes is GET and HEAD /api/v1/episodes.

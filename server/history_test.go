@@ -77,6 +77,7 @@ func TestEpisodesAreFiltered(t *testing.T) {
 	f("?from=-99999999999&to=-9999999999", "")
 	f("?from=1100&to=1200", "2")
 	f("?from=1200&to=1201", "3 2")
+	f("?from=1150&to=1200.000000001", "3 2")
 	f("?status=resolved", "3 1")
 	f("?receiver=team&source=eu%201", "4")
 	f("?receiver=nobody", "")
@@ -364,14 +365,39 @@ func TestWrongQuestions(t *testing.T) {
 	}
 }
 
-// Where a store has no episodes, its pages are not there.
-func TestWithoutEpisodes(t *testing.T) {
-	f := &fake{}
-	parts := f.parts(nil)
-	parts.Episodes = nil
-	s := startWith(t, testConfig(), parts)
-	for _, path := range []string{"episodes", "stats", "label/a/values"} {
-		checkLine(t, ask(t, s, "/api/v1/"+path), 404, "no such page")
+// Where nobody folds and the store has no episodes, pages say so, and how to mend it.
+// Those that need none answer; and one episode from before is told.
+func TestFoldingSwitchedOff(t *testing.T) {
+	f, a, cfg := &fake{}, &archive{}, testConfig()
+	cfg.EpisodesOff = true
+	s := startWith(t, cfg, f.parts(a))
+	made := []string{"v1/episodes", "v1/episodes?format=csv", "v1/stats", "v1/received", "v1/gaps", "v1/sources", "v2/alerts", "v2/alerts/groups", "v2/receivers"}
+	for _, path := range made {
+		checkLine(t, ask(t, s, "/api/"+path), 404, "storage.episodes is false")
+		checkLine(t, ask(t, s, "/api/"+path), 404, "rebuild-episodes")
+	}
+	if got := ask(t, s, "/api/v2/alerts"); !strings.HasPrefix(got.body, `"storage.episodes`) {
+		t.Errorf("no JSON string as Alertmanager has it: %s", got.body)
+	}
+	for _, path := range []string{"v1/labels", "v1/status", "v1/events", "v2/status", "v2/silences"} {
+		if got := ask(t, s, "/api/"+path); got.code != 200 {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	s = startWith(t, cfg, f.parts(&archive{episodes: []*alert.Episode{firing(1, 1)}}))
+	for _, path := range made {
+		if got := ask(t, s, "/api/"+path); got.code != 200 {
+			t.Errorf("%s, with an episode from before: %+v", path, got)
+		}
+	}
+}
+
+func TestServerWithoutAPart(t *testing.T) {
+	parts := new(fake).parts(nil)
+	parts.Timeline = nil
+	if s, err := Open(testConfig(), parts); err == nil {
+		s.Close(t.Context())
+		t.Error("a server without a Timeline opens")
 	}
 }
 

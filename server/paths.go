@@ -44,16 +44,12 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		readPaths[page.path] = true
 	}
 	recorder := s.ingestChain("recorder", s.takeRecorded, 200, 400, 413, 415, 503)
-	if s.Episodes != nil {
-		s.alertmanagerPages(r, readPaths)
-	}
+	s.alertmanagerPages(r, readPaths)
 	r.POST(pathAlerts, s.ingestChain("alerts", s.takePosted, 200, 400, 413, 415, 503))
-	if s.Streamer != nil {
-		h := s.chain("stream", s.readStream)
-		r.GET(pathStream, h)
-		r.HEAD(pathStream, h)
-		readPaths[pathStream] = true
-	}
+	stream := s.chain("stream", s.readStream)
+	r.GET(pathStream, stream)
+	r.HEAD(pathStream, stream)
+	readPaths[pathStream] = true
 	s.pageParts(r)
 	if s.Reloader != nil {
 		r.POST(pathReload, s.chain("reload", s.reload))
@@ -77,7 +73,7 @@ func (s *Server) routes() fasthttp.RequestHandler {
 			return
 		}
 		// Nor this: a label's name may have an escaped slash in it.
-		if s.Episodes != nil && (ctx.IsGet() || ctx.IsHead()) && isLabelValues(ctx.URI().PathOriginal()) {
+		if (ctx.IsGet() || ctx.IsHead()) && isLabelValues(ctx.URI().PathOriginal()) {
 			labelValues(ctx)
 			return
 		}
@@ -127,7 +123,7 @@ func (s *Server) noSuchPage(readPaths map[string]bool) fasthttp.RequestHandler {
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, "an event recorder's events come in with POST to "+pathRecorder+"; /api/v1/timeline reads them")
 		case bytes.HasPrefix(path, []byte(pathAlertmanager)):
 			s.noSuchAlertmanagerPage(ctx, string(path), readPaths)
-		case readPaths[string(path)] || s.Episodes != nil && isLabelValues(path):
+		case readPaths[string(path)] || isLabelValues(path):
 			ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 			s.refuse(ctx, fasthttp.StatusMethodNotAllowed, string(path)+" is read with GET; alerts come in with POST to /webhook")
 		case isPagePart(path):

@@ -5,12 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-
-	"io"
-
-	"github.com/rs/zerolog"
-
-	"stormdrain/internal/obs"
 )
 
 // reloading is a Reloader that answers what it is told.
@@ -24,10 +18,9 @@ func (invalid) Invalid() bool { return true }
 
 func TestReload(t *testing.T) {
 	f, r := &fake{}, &reloading{}
-	s, err := Open(testConfig(), Parts{
-		Ingester: f, Reader: f, Readiness: f, Quarantine: f, Reloader: r,
-		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard),
-	})
+	parts := f.parts(nil)
+	parts.Reloader = r
+	s, err := Open(testConfig(), parts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,9 +49,8 @@ type Quarantine interface {
 	Body(r alert.Request, reason, detail string) error
 }
 
-// Parts is what a Server works with; all of them must be there, but five: without a
-// Reloader, Episodes, a State or a Streamer there are no pages for them, and without a
-// Timeline no alert is known to be silenced.
+// Parts is what a Server works with; all of them must be there, but a Reloader,
+// without which there is no page for it.
 type Parts struct {
 	Ingester   Ingester
 	Reader     Reader
@@ -65,6 +64,19 @@ type Parts struct {
 	Metrics    *obs.Metrics
 	Log        zerolog.Logger
 	Build      obs.Build
+}
+
+// complete says which part is missing: somebody forgot to give it to us.
+func (p *Parts) complete() error {
+	for name, missing := range map[string]bool{
+		"Ingester": p.Ingester == nil, "Reader": p.Reader == nil, "Episodes": p.Episodes == nil, "State": p.State == nil, "Timeline": p.Timeline == nil,
+		"Streamer": p.Streamer == nil, "Readiness": p.Readiness == nil, "Quarantine": p.Quarantine == nil, "Metrics": p.Metrics == nil,
+	} {
+		if missing {
+			return fmt.Errorf("BUG: a server without its part %s", name)
+		}
+	}
+	return nil
 }
 
 // Server is a running HTTP server. Its goroutines are fasthttp's: one that
@@ -145,6 +157,9 @@ func closeAll(listeners []net.Listener) {
 // OpenOn is Open with listeners that exist already, which it takes.
 func OpenOn(cfg Config, parts Parts, listeners ...net.Listener) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := parts.complete(); err != nil {
 		return nil, err
 	}
 	g, err := newGuard(&cfg)

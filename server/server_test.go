@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"stormdrain/internal/alert"
+	"stormdrain/internal/live"
 	"stormdrain/internal/obs"
 )
 
@@ -103,7 +104,7 @@ func (f *fake) parts(a *archive) Parts {
 		a = new(archive)
 	}
 	return Parts{
-		Ingester: f, Reader: f, Episodes: a, State: f, Timeline: f, Readiness: f, Quarantine: f,
+		Ingester: f, Reader: f, Episodes: a, State: f, Timeline: f, Streamer: new(live.Hub), Readiness: f, Quarantine: f,
 		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard),
 	}
 }
@@ -224,7 +225,7 @@ func checkLine(t *testing.T, got reply, code int, contains string) {
 
 func TestOpenReportsWhatIsWrong(t *testing.T) {
 	f := &fake{}
-	parts := Parts{Ingester: f, Reader: f, Readiness: f, Quarantine: f, Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.Nop()}
+	parts := f.parts(nil)
 	s := start(t, testConfig(), f)
 	check := func(want string, change func(*Config)) {
 		t.Helper()

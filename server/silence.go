@@ -21,7 +21,7 @@ const (
 
 // silence counts the sources that are silent, for who scrapes the metrics.
 type silence struct {
-	overview Overview // nil: a store that knows no sources
+	overview Overview
 
 	mu    sync.Mutex
 	asked time.Time
@@ -31,9 +31,6 @@ type silence struct {
 // silent returns how many sources are silent, and have been for less than a day.
 // NaN when the store does not say: no alert rests on that.
 func (s *silence) silent() float64 {
-	if s.overview == nil {
-		return math.NaN()
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := time.Now(); s.asked.IsZero() || now.Sub(s.asked) >= silenceEvery {

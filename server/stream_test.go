@@ -11,11 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"stormdrain/internal/alert"
 	"stormdrain/internal/live"
-	"stormdrain/internal/obs"
 	"stormdrain/storage/storagetest"
 )
 
@@ -23,10 +20,9 @@ import (
 func startStreaming(t *testing.T, cfg Config) (*Server, *live.Hub) {
 	t.Helper()
 	f, hub := &fake{}, new(live.Hub)
-	return startWith(t, cfg, Parts{
-		Ingester: f, Reader: f, Streamer: hub, Readiness: f, Quarantine: f,
-		Metrics: obs.NewMetrics(obs.Build{}), Log: zerolog.New(io.Discard),
-	}), hub
+	parts := f.parts(nil)
+	parts.Streamer = hub
+	return startWith(t, cfg, parts), hub
 }
 
 // flood stores deliveries until a reader has lost some, and returns how many events

@@ -114,7 +114,7 @@ type Storage struct {
 	URLFile       string        `key:"url_file" form:"secret" placeholder:"FILE" help:"File with the URL, for one that holds a password; instead of storage.url."`
 	BatchRows     int           `key:"batch_rows" default:"5000" min:"1" max:"1000000" help:"Rows in one transaction."`
 	FlushInterval time.Duration `key:"flush_interval" default:"100ms" min:"1ms" max:"1h" help:"Longest wait for a batch to fill. With journal.ack commit there is none."`
-	Episodes      bool          `key:"episodes" default:"true" help:"Fold events into episodes. Without, /api/v1/episodes and what is made of them stand still."`
+	Episodes      bool          `key:"episodes" default:"true" help:"Fold events into episodes. Without, what is asked of them is answered with 404, or from those of before."`
 	Retention     time.Duration `key:"retention" default:"0s" min:"0s" help:"Drop events older than this, in Postgres by whole UTC days. 0: kept for ever."`
 }
 
