@@ -80,7 +80,7 @@ func (p *parts) close() {
 }
 
 func (p *parts) ingest(requestID, body string) error {
-	_, err := p.pipe.Ingest(alert.Request{Kind: alert.Webhook, Source: "test", RequestID: requestID, Body: []byte(body)})
+	_, err := p.pipe.Ingest(alert.Request{Kind: alert.Webhook, Source: []byte("test"), RequestID: []byte(requestID), Body: []byte(body)})
 	return err
 }
 

@@ -35,7 +35,7 @@ func TestFrameHoldsEverything(t *testing.T) {
 		}
 		dict := segmentOf(d, in)
 		const receivedAt = 1_790_000_000_000_000
-		payload := appendFrame(nil, receivedAt, in, "a source", "a request")
+		payload := appendFrame(nil, receivedAt, in, []byte("a source"), []byte("a request"))
 		got := parsedFrame{receivedAt: receivedAt}
 		events, err := parseFrame(&got, nil, payload, dict)
 		frames := []parsedFrame{got}
@@ -77,7 +77,7 @@ func TestFrameHoldsRejected(t *testing.T) {
 	}
 	dict := segmentOf(d, in)
 	var got parsedFrame
-	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, "", ""), dict)
+	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, nil, nil), dict)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestFrameWithLostEntries(t *testing.T) {
 	dict := segmentOf(d, in)
 	dict[1] = nil
 	var got parsedFrame
-	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, "", ""), dict)
+	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, nil, nil), dict)
 	if !errors.Is(err, errEntryMissing) || len(events) != 2 {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
@@ -119,7 +119,7 @@ func FuzzParseFrame(f *testing.F) {
 		f.Fatal(err)
 	}
 	dict := segmentOf(d, in)
-	f.Add(appendFrame(nil, 1<<50, in, "s", "r"))
+	f.Add(appendFrame(nil, 1<<50, in, []byte("s"), []byte("r")))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var got parsedFrame
 		events, err := parseFrame(&got, nil, payload, dict)
@@ -145,7 +145,7 @@ func TestPanicOfTheParser(t *testing.T) {
 	c := &chunk{dict: segmentOf(d, in), ready: make(chan struct{}, 1)}
 	for seq := uint64(1); seq <= 3; seq++ {
 		start := len(c.payloads)
-		c.payloads = appendFrame(c.payloads, receivedAt, in, "a source", "a request")
+		c.payloads = appendFrame(c.payloads, receivedAt, in, []byte("a source"), []byte("a request"))
 		c.frames = append(c.frames, frameRef{seq, receivedAt, start, len(c.payloads)})
 	}
 	payload := bytes.Clone(c.payloads[c.frames[1].start:c.frames[1].end])

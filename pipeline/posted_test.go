@@ -73,7 +73,7 @@ func TestPostedStatusFollowsFromTheEnd(t *testing.T) {
 		in := decodePosted(t, d, `[{"labels":{"a":"1"}`+times+`}]`)
 		got := parsedFrame{receivedAt: micros(receivedAt)}
 		dict := fullDict(d, in)
-		events, err := parseFrame(&got, nil, appendFrame(nil, got.receivedAt, in, "", "id"), dict)
+		events, err := parseFrame(&got, nil, appendFrame(nil, got.receivedAt, in, nil, []byte("id")), dict)
 		if err != nil {
 			t.Fatal(err)
 		}
