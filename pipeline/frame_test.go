@@ -14,7 +14,7 @@ func segmentOf(dec *decoder, d *decoded) []*storedEntry {
 	put := func(e *entry) {
 		if e.generation == 0 {
 			e.generation, e.number = 1, uint32(len(dict))
-			dict = append(dict, &storedEntry{kind: e.kind, id: e.id, content: canonicalOf(dec, e)})
+			dict = append(dict, newStoredEntry(dec, e))
 		}
 	}
 	put(d.envelope)
@@ -23,6 +23,14 @@ func segmentOf(dec *decoder, d *decoded) []*storedEntry {
 		put(ev.details)
 	}
 	return dict
+}
+
+// newStoredEntry returns e with a content that is at hand in batch 0.
+func newStoredEntry(dec *decoder, e *entry) *storedEntry {
+	content := canonicalOf(dec, e)
+	return &storedEntry{
+		kind: e.kind, id: e.id, source: &entrySource{held: &heldContents{bytes: content}}, end: uint32(len(content)),
+	}
 }
 
 func TestFrameHoldsEverything(t *testing.T) {
