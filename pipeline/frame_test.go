@@ -206,7 +206,7 @@ func TestElementsHeld(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		segmentOf(d, in)
-		f(appendFrame(nil, 1<<50, in, "a source", "a request"), in.elements)
+		f(appendFrame(nil, 1<<50, in, []byte("a source"), []byte("a request")), in.elements)
 	}
 	d := newTestDecoder()
 	in, err := d.decode(alert.Webhook, []byte(`{"alerts":[7,{"labels":{"a":"1"},"startsAt":"2026-01-01T00:00:00.000000001Z"},
