@@ -215,7 +215,7 @@ func TestElementsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	segmentOf(d, in)
-	whole := appendFrame(nil, 0, in, "s", "r")
+	whole := appendFrame(nil, 0, in, []byte("s"), []byte("r"))
 	f(whole, 4)
 	f(whole[:len(whole)-20], 4) // the rejected ones are counted before they follow
 	f(append(bytes.Clone(whole), 7), 4)
@@ -230,5 +230,5 @@ func TestElementsHeld(t *testing.T) {
 	if err := rec.decode([]byte(`[{"@timestamp":"2026-11-23T08:45:55.000000001Z","data":{"k":{"alert":{"fingerprint":"300"}}}},7,{"data":{"k":{}}}]`)); err != nil {
 		t.Fatal(err)
 	}
-	f(appendRecordedFrame(nil, 0, &rec, "s", "r"), 3)
+	f(appendRecordedFrame(nil, 0, &rec, []byte("s"), []byte("r")), 3)
 }
