@@ -79,8 +79,10 @@ func (p *parts) close() {
 	}
 }
 
+var testSource = []byte("test")
+
 func (p *parts) ingest(requestID, body string) error {
-	_, err := p.pipe.Ingest(alert.Request{Kind: alert.Webhook, Source: "test", RequestID: requestID, Body: []byte(body)})
+	_, err := p.pipe.Ingest(alert.Request{Kind: alert.Webhook, Source: testSource, RequestID: []byte(requestID), Body: []byte(body)})
 	return err
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 func (p *parts) record(requestID, body string) (int, error) {
-	return p.pipe.Ingest(alert.Request{Kind: alert.Recorder, RequestID: requestID, Body: []byte(body)})
+	return p.pipe.Ingest(alert.Request{Kind: alert.Recorder, RequestID: []byte(requestID), Body: []byte(body)})
 }
 
 func (p *parts) recorded() (all []*alert.StoredRecorded) {

@@ -42,7 +42,7 @@ func TestRecordedAllocations(t *testing.T) {
 			if err := d.decode(body); err != nil {
 				t.Fatal(err)
 			}
-			frame = appendRecordedFrame(frame[:0], 1, &d, "", "request")
+			frame = appendRecordedFrame(frame[:0], 1, &d, nil, []byte("request"))
 		}
 		decode()
 		if n := testing.AllocsPerRun(50, decode); n > 0 {
@@ -60,7 +60,7 @@ func TestDecodePostedAllocations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			frame = appendFrame(frame[:0], 1_790_000_000_000_000, out, "", "")
+			frame = appendFrame(frame[:0], 1_790_000_000_000_000, out, nil, nil)
 		}
 		decode()
 		if n := testing.AllocsPerRun(50, decode); n > 0 {

@@ -21,6 +21,7 @@ type batcher struct {
 
 	current *batch
 	number  uint64 // of current; entries remember it
+	held    *heldContents
 	timer   *time.Timer
 }
 
@@ -100,8 +101,12 @@ func (b *batcher) take(ctx context.Context, c *chunk) error {
 		return ctx.Err()
 	}
 	idle := b.current.To == b.current.From
+	fresh := c.fresh
 	b.add(c)
 	b.ring.free <- c
+	if fresh != nil {
+		b.ring.putContents(fresh)
+	}
 	if len(b.current.Events)+len(b.current.Recorded) >= b.batchRows || b.current.cost >= b.ring.budget.max/2 ||
 		b.flushInterval == 0 && len(b.ring.order) == 0 {
 		return b.hand(ctx)
@@ -123,6 +128,7 @@ func (b *batcher) hand(ctx context.Context) error {
 	}
 	b.ring.budget.give(b.current.cost)
 	b.number++
+	b.held.begin(b.number)
 	b.current.reset(b.current.Journal, b.current.To)
 	b.folding.stored(ctx, len(b.ring.order) > 0)
 	return nil
@@ -133,6 +139,9 @@ func (b *batcher) add(c *chunk) {
 	cur := b.current
 	cur.cost += c.cost
 	cur.losses = append(cur.losses, c.losses...)
+	if c.fresh != nil {
+		b.held.take(c.fresh)
+	}
 	events := c.events
 	for i := range c.parsed {
 		f := &c.parsed[i]
@@ -197,7 +206,9 @@ func (b *batcher) addRecorded(f *parsedFrame) {
 // there when it has none.
 func (b *batcher) indexOf(e *storedEntry) int32 {
 	if e.batch != b.number {
-		e.batch = b.number
+		e.batch, e.index, e.start, e.end = b.number, noIndex, 0, 0
+	}
+	if e.index == noIndex {
 		e.index = int32(len(b.current.Entries))
 		b.current.Entries = append(b.current.Entries, e)
 	}

@@ -38,7 +38,7 @@ const (
 	flagEndNanos
 )
 
-func appendFrame(dst []byte, receivedAt int64, d *decoded, source, requestID string) []byte {
+func appendFrame(dst []byte, receivedAt int64, d *decoded, source, requestID []byte) []byte {
 	dst = append(dst, frameVersion)
 	dst = binary.AppendUvarint(dst, uint64(d.envelope.number))
 	dst = binary.AppendUvarint(dst, d.truncated)
@@ -101,7 +101,7 @@ func appendEvent(dst []byte, ev *decodedEvent, last int32, receivedAt int64) []b
 	return dst
 }
 
-func appendString(dst []byte, s string) []byte {
+func appendString[T string | []byte](dst []byte, s T) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(s)))
 	return append(dst, s...)
 }

@@ -14,7 +14,7 @@ func segmentOf(dec *decoder, d *decoded) []*storedEntry {
 	put := func(e *entry) {
 		if e.generation == 0 {
 			e.generation, e.number = 1, uint32(len(dict))
-			dict = append(dict, &storedEntry{kind: e.kind, id: e.id, content: canonicalOf(dec, e)})
+			dict = append(dict, newStoredEntry(dec, e))
 		}
 	}
 	put(d.envelope)
@@ -23,6 +23,14 @@ func segmentOf(dec *decoder, d *decoded) []*storedEntry {
 		put(ev.details)
 	}
 	return dict
+}
+
+// newStoredEntry returns e with a content that is at hand in batch 0.
+func newStoredEntry(dec *decoder, e *entry) *storedEntry {
+	content := canonicalOf(dec, e)
+	return &storedEntry{
+		kind: e.kind, id: e.id, source: &entrySource{held: &heldContents{bytes: content}}, end: uint32(len(content)),
+	}
 }
 
 func TestFrameHoldsEverything(t *testing.T) {
@@ -35,7 +43,7 @@ func TestFrameHoldsEverything(t *testing.T) {
 		}
 		dict := segmentOf(d, in)
 		const receivedAt = 1_790_000_000_000_000
-		payload := appendFrame(nil, receivedAt, in, "a source", "a request")
+		payload := appendFrame(nil, receivedAt, in, []byte("a source"), []byte("a request"))
 		got := parsedFrame{receivedAt: receivedAt}
 		events, err := parseFrame(&got, nil, payload, dict)
 		frames := []parsedFrame{got}
@@ -77,7 +85,7 @@ func TestFrameHoldsRejected(t *testing.T) {
 	}
 	dict := segmentOf(d, in)
 	var got parsedFrame
-	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, "", ""), dict)
+	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, nil, nil), dict)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +110,7 @@ func TestFrameWithLostEntries(t *testing.T) {
 	dict := segmentOf(d, in)
 	dict[1] = nil
 	var got parsedFrame
-	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, "", ""), dict)
+	events, err := parseFrame(&got, nil, appendFrame(nil, 0, in, nil, nil), dict)
 	if !errors.Is(err, errEntryMissing) || len(events) != 2 {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
@@ -119,7 +127,7 @@ func FuzzParseFrame(f *testing.F) {
 		f.Fatal(err)
 	}
 	dict := segmentOf(d, in)
-	f.Add(appendFrame(nil, 1<<50, in, "s", "r"))
+	f.Add(appendFrame(nil, 1<<50, in, []byte("s"), []byte("r")))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var got parsedFrame
 		events, err := parseFrame(&got, nil, payload, dict)
@@ -145,7 +153,7 @@ func TestPanicOfTheParser(t *testing.T) {
 	c := &chunk{dict: segmentOf(d, in), ready: make(chan struct{}, 1)}
 	for seq := uint64(1); seq <= 3; seq++ {
 		start := len(c.payloads)
-		c.payloads = appendFrame(c.payloads, receivedAt, in, "a source", "a request")
+		c.payloads = appendFrame(c.payloads, receivedAt, in, []byte("a source"), []byte("a request"))
 		c.frames = append(c.frames, frameRef{seq, receivedAt, start, len(c.payloads)})
 	}
 	payload := bytes.Clone(c.payloads[c.frames[1].start:c.frames[1].end])
@@ -198,7 +206,7 @@ func TestElementsHeld(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		segmentOf(d, in)
-		f(appendFrame(nil, 1<<50, in, "a source", "a request"), in.elements)
+		f(appendFrame(nil, 1<<50, in, []byte("a source"), []byte("a request")), in.elements)
 	}
 	d := newTestDecoder()
 	in, err := d.decode(alert.Webhook, []byte(`{"alerts":[7,{"labels":{"a":"1"},"startsAt":"2026-01-01T00:00:00.000000001Z"},
@@ -207,7 +215,7 @@ func TestElementsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	segmentOf(d, in)
-	whole := appendFrame(nil, 0, in, "s", "r")
+	whole := appendFrame(nil, 0, in, []byte("s"), []byte("r"))
 	f(whole, 4)
 	f(whole[:len(whole)-20], 4) // the rejected ones are counted before they follow
 	f(append(bytes.Clone(whole), 7), 4)
@@ -222,5 +230,5 @@ func TestElementsHeld(t *testing.T) {
 	if err := rec.decode([]byte(`[{"@timestamp":"2026-11-23T08:45:55.000000001Z","data":{"k":{"alert":{"fingerprint":"300"}}}},7,{"data":{"k":{}}}]`)); err != nil {
 		t.Fatal(err)
 	}
-	f(appendRecordedFrame(nil, 0, &rec, "s", "r"), 3)
+	f(appendRecordedFrame(nil, 0, &rec, []byte("s"), []byte("r")), 3)
 }

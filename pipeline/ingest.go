@@ -14,8 +14,8 @@ type ingestion struct {
 	pipeline  *Pipeline
 	decoder   decoder
 	result    *decoded // the decoder's, or the body cache's
-	source    string
-	requestID string
+	source    []byte   // lent, as is the next
+	requestID []byte
 	nextFresh int
 }
 
@@ -79,7 +79,7 @@ func (p *Pipeline) getIngestion() *ingestion {
 
 // Release puts it back.
 func (in *ingestion) Release() {
-	in.result, in.source, in.requestID = nil, "", ""
+	in.result, in.source, in.requestID = nil, nil, nil
 	in.decoder.reset()
 	if in.decoder.held() <= keepAtMost {
 		in.pipeline.ingestions.Put(in)
@@ -102,7 +102,7 @@ func (d *decoder) held() int {
 
 // Ingest takes a request in. A nil error is the promise of cfg.Ack: the alerts
 // are durable, or stored, or at least accepted. *alert.RefusedError means never;
-// any other error means not now. The body is lent until Ingest returns.
+// any other error means not now. The bytes of r are lent until Ingest returns.
 //
 // It returns the number of elements of the array that was sent: alerts, or events of
 // a recorder.
@@ -181,7 +181,7 @@ func (p *Pipeline) refuse(r alert.Request, err error) error {
 		return refused
 	}
 	p.observer.BodyQuarantined(refused.Reason)
-	p.often.Warn().Str("reason", refused.Reason).Str("source", r.Source).Str("request_id", r.RequestID).
+	p.often.Warn().Str("reason", refused.Reason).Bytes("source", r.Source).Bytes("request_id", r.RequestID).
 		Msg("a body was refused and is kept in quarantine: " + refused.Detail)
 	return refused
 }

@@ -24,18 +24,19 @@ type entry struct {
 	follower atomic.Pointer[entry] // what came behind it the last time
 
 	// ---- guarded by the shard's lock ----
-	next *entry // of the same hash
+	next *entry // of the same bucket
 
 	// ---- guarded by the journal's lock: only frame.Encode touches them ----
 	generation uint64 // of the segment that holds the entry; 0: none
 	number     uint32 // in that segment
 }
 
-// entryOverhead is what an entry costs beside its key: the struct (128 bytes),
-// its share of the map (about 24) and the clock (8).
-const entryOverhead = 160
+// entryOverhead is what an entry costs beside its key: the struct (96 bytes), and its
+// share of the buckets and of the clock, which have room for more (8 to 16 each).
+const entryOverhead = 128
 
-func (e *entry) size() int64 { return int64(len(e.key)) + entryOverhead }
+// size counts the key as the allocator does, which rounds up.
+func (e *entry) size() int64 { return int64(cap(e.key)) + entryOverhead }
 
 // internTable finds the entry of a key. It is bounded in bytes: what was not
 // asked for since the clock's hand came by last makes room for what is new, and
@@ -57,7 +58,7 @@ type internTable struct {
 
 type internShard struct {
 	mu       sync.Mutex
-	byHash   map[uint64]*entry
+	buckets  []*entry // by hash, a power of two of them: a map takes four times as much
 	clock    []*entry
 	hand     int
 	bytes    int64
@@ -94,7 +95,7 @@ func newInternTable(maxBytes int64) *internTable {
 		t.seeds[i] = maphash.MakeSeed()
 	}
 	for i := range t.shards {
-		t.shards[i].byHash = make(map[uint64]*entry)
+		t.shards[i].buckets = make([]*entry, firstBuckets)
 		t.shards[i].maxBytes = maxBytes / internShards
 	}
 	return t
@@ -167,7 +168,7 @@ func (t *internTable) counts() (hits, misses uint64) {
 // it serves for this request.
 func (t *internTable) add(kind alert.EntryKind, hash uint64, key []byte, first int, id alert.ID) *entry {
 	e := &entry{kind: kind, first: uint32(first), id: id, hash: hash}
-	size := int64(len(key)) + entryOverhead
+	size := int64(len(key)) + entryOverhead // at least
 	s := &t.shards[hash%internShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,12 +186,11 @@ func (t *internTable) add(kind alert.EntryKind, hash uint64, key []byte, first i
 		return other
 	}
 	e.key = bytes.Clone(key)
+	size = e.size()
 	for s.bytes+size > s.maxBytes {
 		t.evict(s)
 	}
-	e.next = s.byHash[hash]
-	s.byHash[hash] = e
-
+	s.chain(e)
 	s.clock = append(s.clock, e)
 	s.bytes += size
 	t.bytes.Add(size)
@@ -199,8 +199,8 @@ func (t *internTable) add(kind alert.EntryKind, hash uint64, key []byte, first i
 }
 
 func (s *internShard) find(kind alert.EntryKind, hash uint64, key []byte) *entry {
-	for e := s.byHash[hash]; e != nil; e = e.next {
-		if e.kind == kind && bytes.Equal(e.key, key) {
+	for e := *s.bucket(hash); e != nil; e = e.next {
+		if e.hash == hash && e.kind == kind && bytes.Equal(e.key, key) {
 			return e
 		}
 	}
@@ -232,17 +232,33 @@ func (t *internTable) evict(s *internShard) {
 	}
 }
 
-func (s *internShard) unchain(e *entry) {
-	first := s.byHash[e.hash]
-	if first == e {
-		if e.next == nil {
-			delete(s.byHash, e.hash)
-		} else {
-			s.byHash[e.hash] = e.next
+// firstBuckets is how many a shard has when it is empty.
+const firstBuckets = 16
+
+func (s *internShard) bucket(hash uint64) **entry {
+	return &s.buckets[hash/internShards&uint64(len(s.buckets)-1)]
+}
+
+// chain adds e to its bucket. There are as many buckets as entries, or up to twice that.
+func (s *internShard) chain(e *entry) {
+	if len(s.clock) >= len(s.buckets) {
+		s.buckets = make([]*entry, 2*len(s.buckets))
+		for _, known := range s.clock {
+			s.link(known)
 		}
-		return
 	}
-	for ; first.next != e; first = first.next {
+	s.link(e)
+}
+
+func (s *internShard) link(e *entry) {
+	b := s.bucket(e.hash)
+	e.next, *b = *b, e
+}
+
+func (s *internShard) unchain(e *entry) {
+	b := s.bucket(e.hash)
+	for *b != e {
+		b = &(*b).next
 	}
-	first.next = e.next
+	*b = e.next
 }

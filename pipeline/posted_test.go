@@ -73,7 +73,7 @@ func TestPostedStatusFollowsFromTheEnd(t *testing.T) {
 		in := decodePosted(t, d, `[{"labels":{"a":"1"}`+times+`}]`)
 		got := parsedFrame{receivedAt: micros(receivedAt)}
 		dict := fullDict(d, in)
-		events, err := parseFrame(&got, nil, appendFrame(nil, got.receivedAt, in, "", "id"), dict)
+		events, err := parseFrame(&got, nil, appendFrame(nil, got.receivedAt, in, nil, []byte("id")), dict)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func fullDict(dec *decoder, d *decoded) []*storedEntry {
 	dict := make([]*storedEntry, 0, 1+2*len(d.events))
 	put := func(e *entry) {
 		e.number = uint32(len(dict))
-		dict = append(dict, &storedEntry{kind: e.kind, id: e.id, content: canonicalOf(dec, e)})
+		dict = append(dict, newStoredEntry(dec, e))
 	}
 	put(d.envelope)
 	for i := range d.events {

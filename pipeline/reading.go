@@ -7,49 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"stormdrain/internal/alert"
 	"stormdrain/internal/record"
 )
-
-// storedEntry is a dictionary entry as the storing side meets it, once for each
-// segment that holds it. It implements alert.Entry.
-type storedEntry struct {
-	kind   alert.EntryKind
-	id     alert.ID
-	offset int64
-	source *entrySource
-
-	// content is the canonical encoding until the entry is stored; afterwards
-	// it is read from the journal again, should the store ask. The reader sets
-	// it and hands it on with the chunk; from then on it is the batcher's.
-	content []byte
-
-	// ---- owned by the batcher ----
-	batch uint64 // the last batch that the entry is in
-	index int32  // where
-}
-
-// entrySource is where the entries of one segment can be read again.
-type entrySource struct {
-	journal Journal
-	segment uint64
-}
-
-const entryHeadBytes = 1 + 16
-
-func (e *storedEntry) Kind() alert.EntryKind { return e.kind }
-func (e *storedEntry) ID() alert.ID          { return e.id }
-
-func (e *storedEntry) Content() ([]byte, error) {
-	if e.content != nil {
-		return e.content, nil
-	}
-	payload, err := e.source.journal.ReadEntry(e.source.segment, e.offset)
-	if err != nil {
-		return nil, err
-	}
-	return payload[entryHeadBytes:], nil
-}
 
 // chunk is a slot of the ring: some consecutive frames of one segment. The
 // reader fills the first group and hands it to a worker, who fills the second;
@@ -57,6 +16,7 @@ func (e *storedEntry) Content() ([]byte, error) {
 type chunk struct {
 	payloads []byte // of all frames, one behind the other
 	frames   []frameRef
+	fresh    *contents      // of entries that are defined before these frames; nil: none
 	dict     []*storedEntry // what the segment has defined so far; append-only, so read without a lock
 	cost     int64          // bytes that this chunk takes of the ring's budget
 	losses   []string
@@ -105,13 +65,14 @@ type ring struct {
 	free   chan *chunk
 	work   chan *chunk // to the workers
 	order  chan *chunk // to the batcher, in the order of the journal
+	spare  chan *contents
 	budget budget
 }
 
 // newRing makes a ring that holds this many deliveries.
 func newRing(deliveries int, maxBytes int64) *ring {
 	size := max(2, deliveries/chunkFrames)
-	r := &ring{free: make(chan *chunk, size), work: make(chan *chunk, size), order: make(chan *chunk, size)}
+	r := &ring{free: make(chan *chunk, size), work: make(chan *chunk, size), order: make(chan *chunk, size), spare: make(chan *contents, spareContents)}
 	r.budget.max = maxBytes
 	r.budget.freed = make(chan struct{}, 1)
 	for range size {
@@ -155,12 +116,15 @@ type reader struct {
 	records RecordReader
 	journal Journal
 	ring    *ring
+	held    *heldContents // the batcher's
 	pace    time.Duration
 
 	source  *entrySource // of the present segment; nil before the first
 	dict    []*storedEntry
-	chunk   *chunk // being filled; nil when none is
-	pending int64  // bytes of entries that no chunk has been charged for
+	room    []storedEntry // for the next entries
+	chunk   *chunk        // being filled; nil when none is
+	fresh   *contents     // for the next chunk; nil: none
+	pending int64         // bytes of entries that no chunk has been charged for
 	losses  []string
 }
 
@@ -198,7 +162,7 @@ func (r *reader) take(ctx context.Context, rec record.Record) error {
 		if err := r.handOn(ctx); err != nil {
 			return err
 		}
-		r.source, r.dict = &entrySource{r.journal, rec.Segment}, nil
+		r.source, r.dict = &entrySource{r.journal, rec.Segment, r.held}, nil
 	}
 	switch rec.Kind {
 	case record.Entry:
@@ -219,13 +183,18 @@ func (r *reader) define(rec record.Record) {
 		r.losses = append(r.losses, "dictionary entry out of order")
 		return
 	}
-	e := &storedEntry{
-		kind: alert.EntryKind(rec.Payload[0]), id: alert.ID(rec.Payload[1:entryHeadBytes]),
-		source: r.source, offset: rec.Offset,
+	if len(r.room) == 0 {
+		r.room = make([]storedEntry, entriesAtOnce)
 	}
-	e.content = append([]byte(nil), rec.Payload[entryHeadBytes:]...)
+	e := &r.room[0]
+	r.room = r.room[1:]
+	e.set(rec.Payload, r.source, rec.Offset)
 	r.dict = append(r.dict, e)
-	r.pending += int64(len(e.content))
+	if r.fresh == nil {
+		r.fresh = r.ring.getContents()
+	}
+	r.fresh.add(e, rec.Payload[entryHeadBytes:])
+	r.pending += int64(len(rec.Payload) - entryHeadBytes)
 }
 
 func (r *reader) append(ctx context.Context, rec record.Record) error {
@@ -259,6 +228,7 @@ func (r *reader) handOn(ctx context.Context) error {
 	}
 	r.chunk = nil
 	c.dict, c.losses, r.losses = r.dict, r.losses, nil
+	c.fresh, r.fresh = r.fresh, nil
 	// Both have room for every chunk there is, so neither blocks.
 	r.ring.work <- c
 	r.ring.order <- c

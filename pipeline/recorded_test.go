@@ -66,7 +66,7 @@ func roundTrip(t testing.TB, body []byte) (events []parsedRecorded, rejected []r
 		t.Fatalf("%.80s: %v", body, err)
 	}
 	const receivedAt = 1_790_000_000_000_000
-	payload := appendRecordedFrame(nil, receivedAt, &d, "a source", "a request")
+	payload := appendRecordedFrame(nil, receivedAt, &d, []byte("a source"), []byte("a request"))
 	frames := []parsedFrame{{receivedAt: receivedAt}}
 	if alerts, err := parseFrame(&frames[0], nil, payload, nil); err != nil || len(alerts) != 0 {
 		t.Fatalf("%.80s: %d alerts, %v", body, len(alerts), err)
@@ -245,7 +245,7 @@ func TestFrameOfRecordedIsCut(t *testing.T) {
 	if err := d.decode([]byte(`[{"@timestamp":"2026-11-23T08:45:55.000000001Z","data":{"k":{"alert":{"fingerprint":"300"}}}},7]`)); err != nil {
 		t.Fatal(err)
 	}
-	payload := appendRecordedFrame(nil, 5, &d, "s", "r")
+	payload := appendRecordedFrame(nil, 5, &d, []byte("s"), []byte("r"))
 	for cut := range payload {
 		var f parsedFrame
 		if _, err := parseFrame(&f, nil, payload[:cut], nil); err == nil || f.recorded != nil {

@@ -12,8 +12,8 @@ import (
 type recording struct {
 	pipeline  *Pipeline
 	decoder   recordedDecoder
-	source    string
-	requestID string
+	source    []byte // lent, as is the next
+	requestID []byte
 }
 
 // ingestRecorded is Ingest for an event recorder.
@@ -39,7 +39,7 @@ func (rec *recording) Encode(w record.Writer) {
 
 // Release puts it back.
 func (rec *recording) Release() {
-	rec.source, rec.requestID = "", ""
+	rec.source, rec.requestID = nil, nil
 	rec.decoder.reset()
 	if rec.decoder.held() <= keepAtMost {
 		rec.pipeline.recordings.Put(rec)
@@ -67,7 +67,7 @@ const (
 	flagTimeNanos
 )
 
-func appendRecordedFrame(dst []byte, receivedAt int64, d *recordedDecoder, source, requestID string) []byte {
+func appendRecordedFrame(dst []byte, receivedAt int64, d *recordedDecoder, source, requestID []byte) []byte {
 	dst = append(dst, recordedVersion)
 	dst = appendString(dst, source)
 	dst = appendString(dst, requestID)

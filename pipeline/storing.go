@@ -84,6 +84,7 @@ func (p *Pipeline) session(ctx context.Context, stored uint64) error {
 
 	ctx, cancel := context.WithCancel(ctx)
 	ring := newRing(p.cfg.RingSize, p.cfg.RingMaxBytes)
+	held := &heldContents{batch: 1}
 	var wg sync.WaitGroup
 	for range p.cfg.Workers {
 		wg.Go(func() {
@@ -94,13 +95,13 @@ func (p *Pipeline) session(ctx context.Context, stored uint64) error {
 	}
 	readErr := make(chan error, 1)
 	wg.Go(func() {
-		r := &reader{records: records, journal: p.journal, ring: ring, pace: p.cfg.FlushInterval / paces}
+		r := &reader{records: records, journal: p.journal, ring: ring, held: held, pace: p.cfg.FlushInterval / paces}
 		err := r.run(ctx)
 		readErr <- err
 	})
 	b := &batcher{
 		ring: ring, flush: p.flush, batchRows: p.cfg.BatchRows, flushInterval: p.cfg.FlushInterval - p.cfg.FlushInterval/paces,
-		folding: p.newFolding(), current: new(batch), number: 1,
+		folding: p.newFolding(), current: new(batch), number: held.batch, held: held,
 	}
 	defer b.folding.end()
 	b.current.reset(alert.ID(p.journal.ID()), stored)
@@ -192,9 +193,6 @@ func (p *Pipeline) tryFlush(ctx context.Context, b *batch) error {
 func (p *Pipeline) noteStored(b *batch) {
 	if p.live.Listening() {
 		p.live.Publish(p.journalNumber, &b.Batch) // before the contents are let go of
-	}
-	for _, e := range b.Entries {
-		e.(*storedEntry).content = nil // from now on the store knows it
 	}
 	var replayed int
 	for _, c := range b.counts {

@@ -39,8 +39,8 @@ func allocationsPerRequest(t *testing.T, path, headers, body string) float64 {
 	return testing.AllocsPerRun(2000, once)
 }
 
-// Of the two, one is the request's names, and one is fasthttp's when it looks
-// whether anything of the body is left. A decoder costs a third.
+// The one is fasthttp's, when it looks whether anything of the body is left. A
+// decoder costs another.
 func TestAllocations(t *testing.T) {
 	f := func(most float64, path, headers, body string) {
 		t.Helper()
@@ -48,16 +48,16 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s with %d bytes: %v allocations, at most %v wanted", path, len(body), n, most)
 		}
 	}
-	f(2, "/webhook", "", strings.Repeat("x", 1000))
-	f(2, "/webhook", "", strings.Repeat("x", 9400))
-	f(2, "/webhook", "", strings.Repeat("x", 200_000))
-	f(2, "/webhook/", "", strings.Repeat("x", 1000))
-	f(2, "/api/v2/alerts", "", strings.Repeat("x", 1000))
-	f(2, "/webhook/eu-1", "", strings.Repeat("x", 1000))
-	f(2, "/webhook/eu%2F1", "", strings.Repeat("x", 1000))
-	f(2, "/api/v1/recorder", "", strings.Repeat("x", 1000))
-	f(3, "/webhook", "Content-Encoding: gzip\r\n", gzipped(strings.Repeat("x", 1000)))
-	f(3, "/webhook", "Content-Encoding: zstd\r\n", zstded(strings.Repeat("x", 1000)))
+	f(1, "/webhook", "", strings.Repeat("x", 1000))
+	f(1, "/webhook", "", strings.Repeat("x", 9400))
+	f(1, "/webhook", "", strings.Repeat("x", 200_000))
+	f(1, "/webhook/", "", strings.Repeat("x", 1000))
+	f(1, "/api/v2/alerts", "", strings.Repeat("x", 1000))
+	f(1, "/webhook/eu-1", "", strings.Repeat("x", 1000))
+	f(1, "/webhook/eu%2F1", "", strings.Repeat("x", 1000))
+	f(1, "/api/v1/recorder", "", strings.Repeat("x", 1000))
+	f(2, "/webhook", "Content-Encoding: gzip\r\n", gzipped(strings.Repeat("x", 1000)))
+	f(2, "/webhook", "Content-Encoding: zstd\r\n", zstded(strings.Repeat("x", 1000)))
 }
 
 // 10 000 idle connections are to stay below 150 MiB, which is 15 700 bytes each:

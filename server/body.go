@@ -12,8 +12,15 @@ import (
 // body is one request body, or one that is being decoded, with its share of the
 // budget. It goes back to the pool as a whole.
 type body struct {
-	bytes []byte // what has arrived
-	held  int64  // of the budget; never less than len(bytes)
+	source []byte // who sent it, as its path says
+	bytes  []byte // what has arrived
+	held   int64  // of the budget; never less than len(bytes)
+}
+
+// setSource takes the source from a path of the webhook. False: the path is none.
+func (b *body) setSource(path []byte) (ok bool) {
+	b.source, ok = appendSource(b.source[:0], path)
+	return ok
 }
 
 const (
@@ -117,7 +124,7 @@ func (p *bodies) decode(b *body, e compress.Encoding, from *compress.Decoders, l
 	defer p.put(out)
 	switch err := p.fill(out, src, -1, limit, deadline); err {
 	case nil:
-		*b, *out = *out, *b
+		b.bytes, out.bytes, b.held, out.held = out.bytes, b.bytes, out.held, b.held
 		return nil
 	case errTooLarge, errNoRoom:
 		return err

@@ -15,46 +15,39 @@ import (
 
 // takeWebhook is POST /webhook and /webhook/{source}.
 func (s *Server) takeWebhook(ctx *fasthttp.RequestCtx) {
-	if s.tooLate(ctx) {
-		return
-	}
-	// The two names share one string, which is the one allocation here.
-	var scratch [256]byte
-	id := requestID(ctx)
-	both, ok := appendSource(append(scratch[:0], id...), ctx.URI().PathOriginal())
-	if !ok {
-		s.wrongPath(ctx)
-		return
-	}
-	names := string(both)
-	s.take(ctx, alert.Request{Kind: alert.Webhook, RequestID: names[:len(id)], Source: names[len(id):]})
+	s.take(ctx, alert.Webhook)
 }
 
 // takeRecorded is POST /api/v1/recorder, of Alertmanager's event recorder. It tries
 // three times in a second and a half, and its queue is short: whatever it sends
 // should be taken, fast.
 func (s *Server) takeRecorded(ctx *fasthttp.RequestCtx) {
-	if s.tooLate(ctx) {
-		return
-	}
-	s.take(ctx, alert.Request{Kind: alert.Recorder, RequestID: string(requestID(ctx))})
+	s.take(ctx, alert.Recorder)
 }
 
 // takePosted is POST /api/v2/alerts.
 func (s *Server) takePosted(ctx *fasthttp.RequestCtx) {
-	if s.tooLate(ctx) {
-		return
-	}
-	s.take(ctx, alert.Request{Kind: alert.Posted, RequestID: string(requestID(ctx))})
+	s.take(ctx, alert.Posted)
 }
 
 // take reads the body and hands it to the Ingester. Alertmanager tries again after
 // a 5xx and after nothing else, so whatever may pass is a 503.
-func (s *Server) take(ctx *fasthttp.RequestCtx, r alert.Request) {
+func (s *Server) take(ctx *fasthttp.RequestCtx, kind alert.Kind) {
+	if s.tooLate(ctx) {
+		return
+	}
 	// Its room is held until the answer is ready, which makes the budget the
 	// bound on concurrent work.
 	b := s.bodies.get()
 	defer s.bodies.put(b)
+	r := alert.Request{Kind: kind, RequestID: requestID(ctx)}
+	if kind == alert.Webhook {
+		if !b.setSource(ctx.URI().PathOriginal()) {
+			s.wrongPath(ctx)
+			return
+		}
+		r.Source = b.source
+	}
 	until := deadline(ctx)
 	encoding, ok := s.encodingOf(ctx)
 	if !ok || !s.receive(ctx, b, until) {

@@ -29,18 +29,28 @@ type fake struct {
 	ready  func() error
 
 	mu         sync.Mutex
-	requests   []alert.Request // with bodies of their own
-	quarantine []alert.Request
+	requests   []receivedRequest
+	quarantine []receivedRequest
+}
+
+// receivedRequest is one whose bytes are its own.
+type receivedRequest struct {
+	Kind              alert.Kind
+	Source, RequestID string
+	Body              []byte
+}
+
+func own(r alert.Request) receivedRequest {
+	return receivedRequest{r.Kind, string(r.Source), string(r.RequestID), bytes.Clone(r.Body)}
 }
 
 func (f *fake) Ingest(r alert.Request) (int, error) {
 	if f.ingest != nil {
 		return f.ingest(r)
 	}
-	r.Body = bytes.Clone(r.Body)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.requests = append(f.requests, r)
+	f.requests = append(f.requests, own(r))
 	return len(r.Body), nil
 }
 
@@ -66,19 +76,18 @@ func (f *fake) Ready() error {
 }
 
 func (f *fake) Body(r alert.Request, reason, detail string) error {
-	r.Body = bytes.Clone(r.Body)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.quarantine = append(f.quarantine, r)
+	f.quarantine = append(f.quarantine, own(r))
 	return nil
 }
 
 // last returns the last request that was taken in.
-func (f *fake) last() alert.Request {
+func (f *fake) last() receivedRequest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.requests) == 0 {
-		return alert.Request{}
+		return receivedRequest{}
 	}
 	return f.requests[len(f.requests)-1]
 }

@@ -19,7 +19,7 @@ import (
 // Config overrides what would be worked out.
 type Config struct {
 	GOMAXPROCS  int   // processors; 0: from the CPUs and the quotas
-	GOGC        int   // percent; 0: $GOGC, or the default; -1: off
+	GOGC        int   // percent; 0: $GOGC, or what follows from what is alive; -1: off
 	MemoryLimit int64 // bytes; 0: $GOMEMLIMIT, or 80 % of the tightest limit
 	NoFile      int   // open files; 0: the hard limit. More than that is tried, and what was got is reported
 	Profiles    bool  // record waits and contended locks, for whoever asks for their profiles
@@ -118,23 +118,6 @@ func applyProcs(c choice) Setting {
 	}
 	return Setting{"gomaxprocs", strconv.FormatInt(c.value, 10), c.source}
 }
-
-func applyGOGC(cfg Config) Setting {
-	if cfg.GOGC != 0 {
-		debug.SetGCPercent(cfg.GOGC)
-		return Setting{"gogc", strconv.Itoa(cfg.GOGC), "tuning.gogc"}
-	}
-	if v := os.Getenv("GOGC"); v != "" {
-		return Setting{"gogc", v, "GOGC"}
-	}
-	debug.SetGCPercent(defaultGOGC)
-	return Setting{"gogc", strconv.Itoa(defaultGOGC), "default"}
-}
-
-// defaultGOGC is half of Go's: a known alert leaves no garbage, so collecting
-// more often costs next to nothing, and the heap of a storm of new alerts is a
-// quarter smaller. docs/tuning.md has the figures.
-const defaultGOGC = 50
 
 // chooseMemory leaves a fifth for what Go does not count: the page cache of the
 // journal that the cgroup is charged for, what the SQLite library maps by itself,

@@ -2,7 +2,6 @@ package tuning
 
 import (
 	"math"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -56,6 +55,7 @@ func TestApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		garbage.stop()
 		runtime.GOMAXPROCS(procs)
 		debug.SetMemoryLimit(memory)
 		debug.SetGCPercent(gogc)
@@ -116,18 +116,5 @@ func TestNoFileAboveTheHardLimit(t *testing.T) {
 		if now.Cur < uint64(wish) && !strings.Contains(s.Source, "hard limit, below tuning.nofile ("+strconv.Itoa(wish)+")") {
 			t.Errorf("%+v", s)
 		}
-	}
-}
-
-func TestGOGCFromTheEnvironment(t *testing.T) {
-	t.Setenv("GOGC", "70")
-	if s := applyGOGC(Config{}); s != (Setting{"gogc", "70", "GOGC"}) {
-		t.Errorf("%+v", s)
-	}
-	if err := os.Unsetenv("GOGC"); err != nil {
-		t.Fatal(err)
-	}
-	if s := applyGOGC(Config{}); s != (Setting{"gogc", "50", "default"}) {
-		t.Errorf("%+v", s)
 	}
 }

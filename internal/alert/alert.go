@@ -21,12 +21,13 @@ const (
 	Recorder
 )
 
-// Request is one body as the server hands it to the pipeline.
+// Request is one body as the server hands it to the pipeline. Its bytes are lent
+// until Ingest returns.
 type Request struct {
 	Kind      Kind
-	Source    string // from the path, percent-decoded; empty without one
-	RequestID string
-	Body      []byte    // lent until Ingest returns
+	Source    []byte // from the path, percent-decoded; empty without one
+	RequestID []byte
+	Body      []byte
 	Deadline  time.Time // the sender wants an answer by then; zero: whenever
 }
 

@@ -121,7 +121,7 @@ type Storage struct {
 // Tuning overrides what is worked out from the machine; see package tuning.
 type Tuning struct {
 	GOMAXPROCS  int   `key:"gomaxprocs" default:"0" min:"0" max:"4096" help:"Processors to use. 0: from the CPUs and every cgroup quota above us."`
-	GOGC        int   `key:"gogc" default:"0" min:"-1" max:"100000" help:"Garbage collector target in percent. 0: GOGC of the environment, or 50; -1: off."`
+	GOGC        int   `key:"gogc" default:"0" min:"-1" max:"100000" help:"Garbage collector target in percent. 0: GOGC of the environment, or 50, and less while much is alive; -1: off."`
 	MemoryLimit int64 `key:"memory_limit" default:"0" min:"0" help:"Soft limit of Go's memory. 0: 80 percent of the tightest cgroup limit, or of the machine."`
 	NoFile      int   `key:"nofile" default:"0" min:"0" help:"Open files allowed. 0: the hard limit."`
 }

@@ -37,7 +37,7 @@ func (q *Quarantine) Body(r alert.Request, reason, detail string) error {
 	now := time.Now().UTC()
 	meta, err := json.Marshal(bodyMeta{
 		ReceivedAt: now.Format(time.RFC3339Nano), Kind: kindName(r.Kind),
-		Source: r.Source, RequestID: r.RequestID, Reason: reason, Detail: detail, Bytes: len(r.Body),
+		Source: string(r.Source), RequestID: string(r.RequestID), Reason: reason, Detail: detail, Bytes: len(r.Body),
 	})
 	if err != nil {
 		return fmt.Errorf("describe refused body: %w", err)

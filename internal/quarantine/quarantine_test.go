@@ -36,7 +36,7 @@ func TestBodyIsKeptByteForByte(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "quarantine")
 	q := open(t, dir, 1<<20)
 	body := []byte("\x00\xff not JSON {\n")
-	r := alert.Request{Kind: alert.Webhook, Source: "a\"b", RequestID: "id-1", Body: body}
+	r := alert.Request{Kind: alert.Webhook, Source: []byte("a\"b"), RequestID: []byte("id-1"), Body: body}
 	if err := q.Body(r, "syntax", "line 1: no"); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestOldestBodiesMakeRoom(t *testing.T) {
 	q := open(t, dir, 4*2*4096) // a small body and its metadata take a block each
 	keep := func(id string) {
 		t.Helper()
-		if err := q.Body(alert.Request{RequestID: id, Body: []byte(id)}, "syntax", ""); err != nil {
+		if err := q.Body(alert.Request{RequestID: []byte(id), Body: []byte(id)}, "syntax", ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,11 +8,13 @@ import (
 
 const (
 	// maxPending bounds what waits for the disk in memory. Twice this, as the
-	// committer holds as much again while it writes.
-	maxPending = 16 << 20
-	// keepBuffer: a buffer that grew beyond this while the disk was slow is not
-	// kept, as it would stay resident for good.
-	keepBuffer = 8 << 20
+	// committer holds as much again while it writes. A slow disk writes
+	// this in a fiftieth of a second, beside which its fdatasync is short: more at a
+	// time would be no faster.
+	maxPending = 2 << 20
+	// keepBuffer: a buffer that a huge frame made larger is not kept, as it would stay
+	// resident for good.
+	keepBuffer = 2 * maxPending
 	// waitTicks is how finely WaitTimeout is measured: one ticker for all
 	// waiters instead of a timer for each.
 	waitTicks = 16
@@ -21,7 +23,7 @@ const (
 // Append gives f the next position. With durable it returns when the frame is on
 // the disk: nil means that fdatasync returned. Without, it returns as soon as
 // the frame is encoded, and a failure later is only seen by Ready and the
-// Observer. It blocks while 16 MiB wait for the disk.
+// Observer. It blocks while 2 MiB wait for the disk.
 //
 // After ErrTimeout the frame may become durable and be read all the same. After
 // any other error no Reader of this process sees it; if the process ends before a

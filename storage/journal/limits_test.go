@@ -125,7 +125,7 @@ func TestPendingIsBounded(t *testing.T) {
 		for ; err == nil; n++ {
 			_, err = j.Append(raw(make([]byte, 1<<20)), false)
 		}
-		if !errors.Is(err, ErrTimeout) || n < 16 || n > 40 {
+		if !errors.Is(err, ErrTimeout) || n < maxPending>>20 || n > 3*(maxPending>>20) {
 			t.Errorf("%v after %d MiB", err, n)
 		}
 		release()

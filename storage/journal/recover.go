@@ -175,6 +175,10 @@ func (j *Journal) scanLast(s *segment) uint64 {
 	return scan.nextSeq - 1
 }
 
+// oneWrite is how much one write can be, also of a program of before, which had up to
+// 16 MiB pending.
+const oneWrite = 32 << 20
+
 // settle makes sure that the disk has what the page cache shows, as nothing may
 // reach the store before. If the process before us ended after a failed
 // fdatasync, the cache holds pages that Linux takes for clean although they never
@@ -184,7 +188,7 @@ func (j *Journal) scanLast(s *segment) uint64 {
 // the owner asks for a new identity.
 func (j *Journal) settle(f vfs.File, end int64) {
 	buf := make([]byte, chunkBytes)
-	for off := max(0, end-2*maxPending); off < end; off += int64(len(buf)) {
+	for off := max(0, end-oneWrite); off < end; off += int64(len(buf)) {
 		buf = buf[:min(int64(len(buf)), end-off)]
 		if _, err := readAt(f, buf, off); err != nil {
 			break

@@ -50,9 +50,10 @@ func stateOf(v row) (s fold.State) {
 func (f *folding) loadNewest(ctx context.Context) error {
 	alerts := f.p.Alerts()
 	f.alerts = make([]touched, len(alerts))
+	room := make([]fold.State, len(alerts)) // in a storm each has one
 	sets := newInt8s()
 	for i, a := range alerts {
-		f.alerts[i] = touched{alert: a, source: f.sources[a.Source]}
+		f.alerts[i] = touched{alert: a, source: f.sources[a.Source], states: room[i : i : i+1]}
 		sets.int8(a.Set)
 	}
 	var args arguments

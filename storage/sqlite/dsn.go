@@ -19,8 +19,9 @@ const (
 
 	// Cache of the writing connection, and of each reading one, in KiB. Nearly
 	// all that is written is added at the end of a table, so the first need not
-	// hold more than a few batches.
-	writerCache = 16384
+	// hold more than a batch or two. In memory they are twice as large: the
+	// library's allocator rounds a page with its head up to 8 KiB.
+	writerCache = 4096
 	readerCache = 4096
 )
 
