@@ -123,7 +123,7 @@ func TestLookup(t *testing.T) {
 	s.merger.sizes = tinyRuns
 	s.merger.sizes.together = 5
 	s.mustPosition(t)
-	const sets = 800
+	const sets = 500
 	r := rand.New(rand.NewPCG(1, 1))
 	for seq, n := uint64(0), 0; n < sets; seq++ {
 		more := min(1+r.IntN(1+r.IntN(120)), sets-n)

@@ -197,59 +197,58 @@ func TestSortPairs(t *testing.T) {
 	}
 }
 
-// FuzzCursor reads pages that no Packer made: they end, in order, or are found damaged.
-func FuzzCursor(f *testing.F) {
-	f.Add(int64(1), []byte{})
-	f.Add(int64(5), []byte{0, 2, 3, 1, 4, 5, 2, 6})
-	f.Add(int64(1<<62), binary.AppendUvarint([]byte{1}, 1<<63))
-	f.Fuzz(func(t *testing.T, base int64, packed []byte) {
-		c := NewCursor(Page{Key: 3, Packed: packed}, base)
-		var before Entry
-		n := 0
-		for e, ok := c.Next(); ok; e, ok = c.Next() {
-			if n++; n > 1 && (e.Key < before.Key || e.Key == before.Key && e.First < before.First) || e.Last < e.First || e.Key>>keyBits != 0 {
-				t.Fatalf("%+v behind %+v", e, before)
-			}
-			before = e
-		}
-		if n > len(packed) {
-			t.Fatalf("%d entries out of %d bytes", n, len(packed))
-		}
-		if _, ok := c.Next(); ok {
-			t.Fatal("an entry behind the end")
-		}
+// FuzzPages reads bytes as a page that no Packer made: its entries are in order, and
+// end. And it builds runs of label sets that the bytes say, and compares with the model.
+func FuzzPages(f *testing.F) {
+	f.Add(int64(1), []byte{}, uint16(0))
+	f.Add(int64(5), []byte{0, 2, 3, 1, 4, 5, 2, 6}, uint16(40))
+	f.Add(int64(1<<62), binary.AppendUvarint([]byte{1}, 1<<63), uint16(2000))
+	f.Fuzz(func(t *testing.T, base int64, in []byte, limit uint16) {
+		readAnything(t, base, in)
+		buildAnything(t, in, max(int(limit%4096), leastLimit))
 	})
 }
 
-// FuzzBuilder builds runs of label sets that the bytes say, and compares with the model.
-func FuzzBuilder(f *testing.F) {
-	f.Add([]byte("0123456789"), uint16(40))
-	f.Add([]byte{0, 0, 0, 255, 255, 255, 1, 1}, uint16(2000))
-	f.Fuzz(func(t *testing.T, in []byte, limit uint16) {
-		limit = max(limit%4096, leastLimit)
-		b := Builder{PageBytes: int(limit), MaxPairs: 16}
-		var all model
-		number := int64(1)
-		for len(in) >= 4 {
-			number += int64(in[0]%4) + 1
-			keys := []Key{Key(in[1]%8 + 1), Key(in[2]) + 1<<30, KeyOf(uint64(in[3]))}
-			b.Set(number)
-			for _, k := range keys {
-				b.Key(k)
-			}
-			all.add(number, keys...)
-			in = in[4:]
+func readAnything(t *testing.T, base int64, packed []byte) {
+	c := NewCursor(Page{Key: 3, Packed: packed}, base)
+	var before Entry
+	n := 0
+	for e, ok := c.Next(); ok; e, ok = c.Next() {
+		if n++; n > 1 && (e.Key < before.Key || e.Key == before.Key && e.First < before.First) || e.Last < e.First || e.Key>>keyBits != 0 {
+			t.Fatalf("%+v behind %+v", e, before)
 		}
-		b.Finish()
-		var got []pair
-		for _, x := range b.Runs() {
-			got = append(got, pairsOf(t, b.Pages(), x.From, x.To, x.First, int(limit))...)
+		before = e
+	}
+	if n > len(packed) {
+		t.Fatalf("%d entries out of %d bytes", n, len(packed))
+	}
+	if _, ok := c.Next(); ok {
+		t.Fatal("an entry behind the end")
+	}
+}
+
+func buildAnything(t *testing.T, in []byte, limit int) {
+	b := Builder{PageBytes: limit, MaxPairs: 16}
+	var all model
+	number := int64(1)
+	for ; len(in) >= 4; in = in[4:] {
+		number += int64(in[0]%4) + 1
+		keys := []Key{Key(in[1]%8 + 1), Key(in[2]) + 1<<30, KeyOf(uint64(in[3]))}
+		b.Set(number)
+		for _, k := range keys {
+			b.Key(k)
 		}
-		slices.SortFunc(got, comparePairs)
-		if !slices.Equal(got, all.sorted()) {
-			t.Fatal("what was built is not what was added")
-		}
-	})
+		all.add(number, keys...)
+	}
+	b.Finish()
+	var got []pair
+	for _, x := range b.Runs() {
+		got = append(got, pairsOf(t, b.Pages(), x.From, x.To, x.First, limit)...)
+	}
+	slices.SortFunc(got, comparePairs)
+	if !slices.Equal(got, all.sorted()) {
+		t.Fatal("what was built is not what was added")
+	}
 }
 
 func BenchmarkBuild(b *testing.B) {
