@@ -91,6 +91,7 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 		return fmt.Errorf("storage.url: %w", err)
 	}
 	down.add("store", func(context.Context) error { return store.Close() })
+	listenToStore(store, log)
 	logStart(log, cfg, tuned)
 	build := config.ThisBuild()
 	metrics := obs.NewMetrics(obs.Build{Version: build.Version, Revision: build.Commit})

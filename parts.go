@@ -51,6 +51,13 @@ func sqlitePath(cfg *config.Config) string {
 	return filepath.Join(cfg.Data.Dir, "stormdrain.db")
 }
 
+// listenToStore writes what a store does in the background, and fails at, to the log.
+func listenToStore(s storage.Store, log zerolog.Logger) {
+	if p, ok := s.(*postgres.Store); ok {
+		p.OnMergeFailure(func(err error) { log.Warn().Err(err).Msg("the index over labels is in more pieces than it should be") })
+	}
+}
+
 func postgresConfig(cfg *config.Config) postgres.Config {
 	pc := postgres.DefaultConfig()
 	pc.URL, pc.MaxConns, pc.MinConns = cfg.Storage.URL, cfg.Database.MaxConnections, cfg.Database.MinConnections

@@ -14,6 +14,7 @@ import (
 // are the library's, three statements and the goroutine of a COPY.
 func TestAllocations(t *testing.T) {
 	s := newDatabases(t).open(t)
+	s.merger.sizes.together = 1 << 20 // merges go on beside Write
 	s.mustPosition(t)
 	seq := uint64(0)
 	f := func(name string, limit float64, batch func(n int) *alert.Batch) {
@@ -77,6 +78,7 @@ func TestHeldMemory(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	s := &Store{numbers: newCache(DefaultConfig().CacheEntries)}
+	s.merger = newMerger(s)
 	before := live()
 	entries := make([]alert.Entry, 1)
 	for i := range 1_000_000 {

@@ -49,7 +49,7 @@ func benchmarkWrite(b *testing.B, change func(batch *alert.Batch, n int)) {
 	if err := s.Write(ctx, batch); err != nil {
 		b.Fatal(err)
 	}
-	cpu := serverCPU(b, s)
+	cpu, wal := serverCPU(b, s), walBytes(b, s)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := range b.N {
@@ -64,6 +64,7 @@ func benchmarkWrite(b *testing.B, change func(batch *alert.Batch, n int)) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)*benchEvents/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64((serverCPU(b, s)-cpu).Microseconds())/float64(b.N*benchEvents), "server-µs/row")
+	b.ReportMetric(float64(walBytes(b, s)-wal)/float64(b.N*benchEvents), "WAL-B/row")
 	b.ReportMetric(bytesPerEvent(b, s), "B/event")
 }
 
@@ -91,6 +92,17 @@ func serverCPU(b *testing.B, s *Store) time.Duration {
 		ticks += time.Duration(n)
 	}
 	return ticks * 10 * time.Millisecond
+}
+
+// walBytes returns how much the server has written to its log.
+func walBytes(b *testing.B, s *Store) (bytes int64) {
+	b.Helper()
+	const sql = `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint`
+	err := reader{pool: s.pool}.query(b.Context(), sql, arguments{}, func(v row) error { bytes = v.int8(0); return nil })
+	if err != nil {
+		b.Fatal(err)
+	}
+	return bytes
 }
 
 // benchmarkPgx sends the rows of the same batch with pgx's own CopyFrom.

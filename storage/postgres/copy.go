@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const copyDeliveries = `COPY deliveries (received_at, id, part, first_event, envelope, truncated_alerts, events, source, request_id,
@@ -14,16 +16,22 @@ const copyDeliveries = `COPY deliveries (received_at, id, part, first_event, env
 const deliveryColumns = 14
 
 // copyRows streams rows to the server; row appends one.
-func (t *transaction) copyRows(ctx context.Context, sql string, rows int, row func(dst []byte, i int) ([]byte, error)) error {
-	r := newTuples(t.tuples, rows, row)
-	_, err := t.c.CopyFrom(ctx, r, sql)
+func (t *transaction) copyRows(ctx context.Context, sql string, rows int, row func(dst []byte, i int) ([]byte, error)) (err error) {
+	t.tuples, err = copyTuples(ctx, t.c, sql, t.tuples, rows, row)
+	return err
+}
+
+// copyTuples does it, and gives the buffer back that it may use.
+func copyTuples(ctx context.Context, c *pgconn.PgConn, sql string, buf []byte, rows int, row func(dst []byte, i int) ([]byte, error)) ([]byte, error) {
+	r := newTuples(buf, rows, row)
+	_, err := c.CopyFrom(ctx, r, sql)
 	// When the connection breaks, CopyFrom returns while its goroutine may still
 	// be reading: from here on it finds the end, and the batch is the caller's.
-	var own error
-	if t.tuples, own = r.stop(); own != nil {
-		return own // the server only says that we gave up
+	buf, own := r.stop()
+	if own != nil {
+		err = own // the server only says that we gave up
 	}
-	return err
+	return buf, err
 }
 
 // tuples is COPY's binary format as an io.Reader: it encodes rows as they are

@@ -173,16 +173,16 @@ func (t *transaction) number(ctx context.Context, missing []unknown) error {
 
 // copyEntries writes entries that nobody else has written.
 func (t *transaction) copyEntries(ctx context.Context, kind alert.EntryKind, which []unknown) error {
-	if err := t.copyInto(ctx, tableOf(kind), which); err != nil {
+	if err := t.copyInto(ctx, tableOf(kind), which); err != nil || kind != alert.KindLabelSet {
 		return err
 	}
-	return t.copyBlocks(ctx)
+	return t.copyRuns(ctx)
 }
 
 // copyInto copies entries into the table of their kind, or one like it. Content
 // is read when its row's turn comes, so little of it is in memory at a time.
 func (t *transaction) copyInto(ctx context.Context, table string, which []unknown) error {
-	t.blocks.reset()
+	t.index.Reset()
 	return t.copyRows(ctx, `COPY `+table+` FROM STDIN (FORMAT binary)`, len(which), func(dst []byte, i int) ([]byte, error) {
 		u := which[i]
 		content, err := t.content(u)
@@ -190,7 +190,7 @@ func (t *transaction) copyInto(ctx context.Context, table string, which []unknow
 			return dst, err
 		}
 		if u.kind == alert.KindLabelSet {
-			t.blocks.add(t.numbers[u.index], content)
+			addKeys(&t.index, t.numbers[u.index], content)
 		}
 		if dst, err = appendEntry(dst, u, t.numbers[u.index], content); err != nil {
 			// The journal holds it as it is: it will not get better.
@@ -206,14 +206,6 @@ func (t *transaction) content(u unknown) ([]byte, error) {
 		return nil, fmt.Errorf("content of %s %016x%016x: %w", u.kind, u.high, u.low, err)
 	}
 	return content, nil
-}
-
-// copyBlocks writes the blocks of the label sets that were copied, if they were.
-func (t *transaction) copyBlocks(ctx context.Context) error {
-	if len(t.blocks.all) == 0 {
-		return nil
-	}
-	return t.copyRows(ctx, `COPY label_blocks FROM STDIN (FORMAT binary)`, len(t.blocks.all), t.blocks.appendRow)
 }
 
 // mergeEntries writes those of the entries that are not there and takes the
@@ -241,17 +233,20 @@ func (t *transaction) mergeEntries(ctx context.Context, kind alert.EntryKind, wh
 	if found < len(which) {
 		return fmt.Errorf("%d %s are neither new nor there", len(which)-found, table)
 	}
-	t.blocks.reset()
+	if kind != alert.KindLabelSet {
+		return nil
+	}
+	t.index.Reset()
 	for i, u := range which {
-		if kind == alert.KindLabelSet && t.numbers[u.index] == ours[i] {
+		if t.numbers[u.index] == ours[i] {
 			content, err := t.content(u)
 			if err != nil {
 				return err
 			}
-			t.blocks.add(ours[i], content)
+			addKeys(&t.index, ours[i], content)
 		}
 	}
-	return t.copyBlocks(ctx)
+	return t.copyRuns(ctx)
 }
 
 // lookUp takes the numbers of entries of one kind that are in the tables.

@@ -289,7 +289,7 @@ func TestMigrationKeepsEvents(t *testing.T) {
 	old.mustWrite(t, journal, 0, delivery(1), resolved)
 	old.mustExec(t, `DROP VIEW alert_episodes; DROP TABLE episodes, episode_beginnings, sources, minutes; DROP SEQUENCE episode_numbers;
 		ALTER TABLE journals DROP folded, DROP folded_at, DROP moved_at;
-		DROP TABLE recorded, recorded_keys, retention, retention_uses; DROP INDEX label_blocks_numbers; DELETE FROM stormdrain_schema WHERE version > 1`)
+		DROP TABLE recorded, recorded_keys, retention, retention_uses; `+withoutRuns+`; DROP INDEX label_blocks_numbers; DELETE FROM stormdrain_schema WHERE version > 1`)
 	old.Close()
 
 	s := d.open(t)

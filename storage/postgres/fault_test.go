@@ -293,7 +293,7 @@ func TestEntriesOfAnotherProcess(t *testing.T) {
 	if got := s.count(t); got != 1 {
 		t.Errorf("%d events, want 1", got)
 	}
-	s.mustBeInBlocks(t)
+	s.mustBeIndexed(t)
 }
 
 // TestWrongExpectation has a store take everything unknown for new, because all
@@ -333,7 +333,7 @@ func TestWrongExpectation(t *testing.T) {
 	if s.expect.isNew(alert.KindLabelSet) {
 		t.Error("it learned nothing")
 	}
-	s.mustBeInBlocks(t)
+	s.mustBeIndexed(t)
 }
 
 // TestNumbersGivenOutAgain has the server give out the same numbers twice, as it

@@ -81,6 +81,7 @@ type Store struct {
 	spare      atomic.Pointer[transaction] // buffers for the next batch
 	probeParts int                         // the constant; tests make it small
 	retention  retention
+	merger     *merger
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -103,14 +104,16 @@ func open(conf *pgxpool.Config, cacheEntries int) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{
+	s := &Store{
 		pool:       pool,
 		migrated:   newOnce(),
 		partitions: newPartitions(),
 		numbers:    newCache(cacheEntries),
 		folder:     newFolder(),
 		probeParts: probeParts,
-	}, nil
+	}
+	s.merger = newMerger(s)
+	return s, nil
 }
 
 // Position implements storage.Store. It forgets every number of a dictionary
@@ -189,6 +192,7 @@ func (s *Store) Connections() storage.Connections { return s.pool.count() }
 // Close implements storage.Store. It waits for the calls that are under way,
 // which their contexts bound. It may be called twice.
 func (s *Store) Close() error {
+	s.merger.close()
 	s.pool.close()
 	return nil
 }

@@ -54,13 +54,16 @@ func TestContract(t *testing.T) {
 }
 
 // TestContractThroughTheIndex leaves all but the newest two rows of a window to
-// the index by label set.
+// the index by label set, and has the index over labels in tiny runs that are merged
+// all the time.
 func TestContractThroughTheIndex(t *testing.T) {
 	t.Parallel()
 	d := newDatabases(t)
 	storagetest.Exercise(t, func(t *testing.T) storage.Store {
 		s := d.open(t)
 		s.probeParts = 2
+		s.merger.sizes = tinyRuns
+		s.OnMergeFailure(func(err error) { t.Error(err) })
 		return s
 	})
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"strconv"
-	"unicode/utf8"
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
@@ -39,54 +38,17 @@ func (r reader) Span(ctx context.Context) (oldest, newest int64, ok bool, err er
 }
 
 func (r reader) Candidates(ctx context.Context, n storage.Narrowing, after int64, limit int) (page []storage.Candidate, err error) {
+	if keys := keysOf(n); len(keys) > 0 {
+		return r.byKeys(ctx, keys, after, limit)
+	}
 	var a arguments
-	sql := candidates(&a, n, after) + ` LIMIT ` + strconv.Itoa(limit)
+	sql := `SELECT id, fingerprint, labels FROM label_sets WHERE id > ` + a.int8(after) + ` ORDER BY id LIMIT ` + strconv.Itoa(limit)
 	err = r.query(ctx, sql, a, func(v row) error {
 		set, err := labelSet(v, 1)
 		page = append(page, storage.Candidate{Number: v.int8(0), Set: set})
 		return err
 	})
 	return page, err
-}
-
-// candidates is a statement for the label sets behind a number that n does not
-// leave out, by number. It goes block by block, so that it can end early. OFFSET 0
-// keeps blocks from being found, or sets from being ordered, in any other way.
-func candidates(a *arguments, n storage.Narrowing, after int64) string {
-	keys := keysOf(n)
-	if len(keys) == 0 {
-		return `SELECT id, fingerprint, labels FROM label_sets WHERE id > ` + a.int8(after) + ` ORDER BY id`
-	}
-	behind := a.int8(after)
-	sql := `SELECT l.id, l.fingerprint, l.labels FROM
-		(SELECT first_id, last_id FROM (SELECT first_id, last_id FROM label_blocks WHERE keys @> ` + a.int8s(keys) + ` OFFSET 0) b
-			WHERE last_id > ` + behind + ` ORDER BY first_id) b
-		CROSS JOIN LATERAL (SELECT id, fingerprint, labels FROM label_sets
-			WHERE id BETWEEN b.first_id AND b.last_id AND id > ` + behind
-	// A block has more sets than those that are asked for. The text of a label is
-	// in the text of a set that has it, and hardly ever in another.
-	if n.Fingerprint != nil {
-		sql += ` AND fingerprint = ` + a.int8(int64(*n.Fingerprint))
-	}
-	for i := range n.Equal {
-		text := storage.AppendString(nil, n.Equal[i].Name)
-		text = storage.AppendString(append(text, ':'), n.Equal[i].Value)
-		if utf8.Valid(text) { // else no set has it, and the server would be cross
-			sql += ` AND strpos(labels, ` + a.add(oidText, text) + `) > 0`
-		}
-	}
-	return sql + ` OFFSET 0) l ORDER BY b.first_id, l.id`
-}
-
-// keysOf returns what the keys of a block contain whose sets are not all left out.
-func keysOf(n storage.Narrowing) (keys []int64) {
-	if n.Fingerprint != nil {
-		keys = append(keys, int64(*n.Fingerprint))
-	}
-	for i := range n.Equal {
-		keys = append(keys, keyOf(n.Equal[i].Name, n.Equal[i].Value))
-	}
-	return keys
 }
 
 const deliveryFields = `d.received_at, d.id, d.envelope, d.events, d.truncated_alerts, d.source, d.request_id`

@@ -21,6 +21,7 @@ type retention struct {
 	mu    sync.Mutex
 	pass  pass
 	sweep *sweep // of the dictionaries, under way; nil: none
+	thin  bool   // one is over that has removed label sets
 }
 
 const (
@@ -47,6 +48,10 @@ func (s *Store) Retain(ctx context.Context, before int64) (removed alert.Removed
 	before = min(max(before, storage.FirstTime), storage.LastTime)
 	if removed, more, err = s.retention.step(ctx, c, before); err != nil {
 		rollback(ctx, c)
+	}
+	if s.retention.thin {
+		s.retention.thin = false
+		s.merger.removed()
 	}
 	return removed, more, err
 }
@@ -80,7 +85,7 @@ func (r *retention) step(ctx context.Context, c *pgconn.PgConn, before int64) (r
 		return removed, false, fmt.Errorf("sweep the dictionaries: %w", err)
 	}
 	if !more {
-		r.sweep = nil
+		r.thin, r.sweep = r.sweep.labels, nil
 	}
 	return removed, more, nil
 }

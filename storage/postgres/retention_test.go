@@ -49,7 +49,7 @@ func (s *Store) rows(t *testing.T, table string) (n int64) {
 	return n
 }
 
-// TestRetainedTables looks at what is left: the blocks of label sets, too, go with
+// TestRetainedTables looks at what is left: the runs of label sets, too, go with
 // the last set of theirs, and the tables of the sweep are empty.
 func TestRetainedTables(t *testing.T) {
 	t.Parallel()
@@ -69,8 +69,10 @@ func TestRetainedTables(t *testing.T) {
 			t.Errorf("%d rows in %s, want %d", n, table, want)
 		}
 	}
-	if n := s.rows(t, `label_blocks b WHERE NOT EXISTS (SELECT FROM label_sets WHERE id BETWEEN first_id AND last_id)`); n > 0 {
-		t.Errorf("%d blocks have no label set", n)
+	s.merger.done.Wait()
+	s.mustBeIndexed(t)
+	if n := s.rows(t, `label_runs r WHERE NOT EXISTS (SELECT FROM label_sets WHERE id BETWEEN first_id AND last_id)`); n > 0 {
+		t.Errorf("%d runs have no label set", n)
 	}
 	if n := s.rows(t, `retention WHERE epoch = 1 AND below = 0 AND swept = removals AND removals = 3`); n != 1 {
 		t.Errorf("the sweep has not come to its end")

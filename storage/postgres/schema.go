@@ -27,6 +27,7 @@ const (
 	lockPartitions = 0x73746d64_00000002
 	lockFold       = 0x73746d64_00000003
 	lockDictionary = 0x73746d64_00000004 // see epoch.go
+	lockRuns       = 0x73746d64_00000005 // see merging.go
 )
 
 // once runs something until it has succeeded once. A caller waits for another
@@ -71,7 +72,7 @@ func (s *Store) migrate(ctx context.Context) error {
 			return err
 		}
 		defer release()
-		if err := migrate(ctx, c); err != nil {
+		if err := migrate(ctx, c, s.merger.sizes); err != nil {
 			rollback(ctx, c)
 			return fmt.Errorf("migrate the schema: %w", err)
 		}
@@ -79,9 +80,17 @@ func (s *Store) migrate(ctx context.Context) error {
 	})
 }
 
-// migrate runs what is due in one transaction. Processes that start together
+// migrate brings the tables up to date, and then what an older schema did not have.
+func migrate(ctx context.Context, c *pgconn.PgConn, z runSizes) error {
+	if err := migrateSchema(ctx, c); err != nil {
+		return err
+	}
+	return indexOldSets(ctx, c, z)
+}
+
+// migrateSchema runs what is due in one transaction. Processes that start together
 // take turns.
-func migrate(ctx context.Context, c *pgconn.PgConn) error {
+func migrateSchema(ctx context.Context, c *pgconn.PgConn) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ type sweep struct {
 	doomed []int64  // rows of it that go next, unless they are marked by then
 	uses   int64    // the last row of retention_uses that was read
 	atOnce int      // how many rows go in one transaction
+	labels bool     // label sets were among them
 }
 
 // scan reads some of what refers to dictionary rows, a page at a time: it marks,
@@ -175,7 +176,7 @@ const (
 )
 
 // remove removes some of the doomed rows that no transaction has learned the
-// number of since, with the blocks of label sets that are gone.
+// number of since.
 func (w *sweep) remove(ctx context.Context, c *pgconn.PgConn) (removed int64, err error) {
 	results, err := c.Exec(ctx, beginImpatient+takeDictionary+`; `+w.touchSQL()+`;
 		SELECT id, unnest(numbers) FROM retention_uses WHERE id > `+strconv.FormatInt(w.uses, 10)+` ORDER BY id`).ReadAll()
@@ -239,12 +240,7 @@ func (w *sweep) delete(ctx context.Context, c *pgconn.PgConn, goes []int64) erro
 	if len(goes) > 0 {
 		var a arguments
 		batch.ExecParams(`DELETE FROM `+w.tables[0]+` WHERE id = ANY (`+a.int8s(goes)+`)`, a.values, a.oids, allBinary(), nil)
-		if w.tables[0] == tableOf(alert.KindLabelSet) {
-			var a arguments
-			first, last := a.int8(goes[0]), a.int8(goes[len(goes)-1]+blockSets)
-			batch.ExecParams(`DELETE FROM label_blocks b WHERE last_id BETWEEN `+first+` AND `+last+`
-				AND NOT EXISTS (SELECT FROM label_sets l WHERE l.id BETWEEN b.first_id AND b.last_id)`, a.values, a.oids, allBinary(), nil)
-		}
+		w.labels = w.labels || w.tables[0] == tableOf(alert.KindLabelSet)
 	}
 	batch.ExecParams(`COMMIT`, nil, nil, nil, nil)
 	_, err := c.ExecBatch(ctx, batch).ReadAll()

@@ -10,6 +10,7 @@ import (
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
+	"stormdrain/storage/postgres/runs"
 )
 
 // Write implements storage.Store.
@@ -69,6 +70,7 @@ func (s *Store) storeOn(ctx context.Context, c *pgconn.PgConn, b *alert.Batch, c
 	}
 	s.numbers.add(b.Entries, t.numbers, t.unknown, t.epoch)
 	s.folder.add(b, t.numbers, t.epoch)
+	s.merger.wrote(t.runs)
 	return nil
 }
 
@@ -128,17 +130,18 @@ type transaction struct {
 	below int64 // of the sweep under way; 0: there is none
 
 	parts  []part
-	blocks blocks
-	tuples []byte // between two COPYs
+	index  runs.Builder // of the label sets that are new
+	runs   int          // of the index that were written
+	tuples []byte       // between two COPYs
 }
 
 // transaction begins one, with the buffers of one that is over.
 func (s *Store) transaction(c *pgconn.PgConn, b *alert.Batch) *transaction {
 	t := s.spare.Swap(nil)
 	if t == nil {
-		t = &transaction{supply: &s.supply, expect: &s.expect}
+		t = &transaction{supply: &s.supply, expect: &s.expect, index: s.merger.sizes.builder()}
 	}
-	t.c, t.b, t.journal, t.epoch, t.below = c, b, 0, 0, 0
+	t.c, t.b, t.journal, t.epoch, t.below, t.runs = c, b, 0, 0, 0, 0
 	t.numbers = slices.Grow(t.numbers[:0], len(b.Entries))[:len(b.Entries)]
 	clear(t.numbers)
 	return t
@@ -151,9 +154,9 @@ const maxSpare = 1 << 15
 // putBack keeps the buffers for the next batch, but not what a giant one needed.
 func (s *Store) putBack(t *transaction) {
 	t.c, t.b = nil, nil
+	t.index.Reset()
 	t.numbers, t.unknown, t.missing, t.parts = spare(t.numbers), spare(t.unknown), spare(t.missing), spare(t.parts)
 	t.twins = spare(t.twins)
-	t.blocks.all, t.blocks.keys = spare(t.blocks.all), spare(t.blocks.keys)
 	if cap(t.tuples) > 2*tupleBytes {
 		t.tuples = nil
 	}
