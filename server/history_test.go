@@ -373,11 +373,13 @@ func TestFoldingSwitchedOff(t *testing.T) {
 	s := startWith(t, cfg, f.parts(a))
 	made := []string{"v1/episodes", "v1/episodes?format=csv", "v1/stats", "v1/received", "v1/gaps", "v1/sources", "v2/alerts", "v2/alerts/groups", "v2/receivers"}
 	for _, path := range made {
-		checkLine(t, ask(t, s, "/api/"+path), 404, "storage.episodes is false")
-		checkLine(t, ask(t, s, "/api/"+path), 404, "rebuild-episodes")
-	}
-	if got := ask(t, s, "/api/v2/alerts"); !strings.HasPrefix(got.body, `"storage.episodes`) {
-		t.Errorf("no JSON string as Alertmanager has it: %s", got.body)
+		got := ask(t, s, "/api/"+path)
+		if strings.HasPrefix(path, "v1/") {
+			checkLine(t, got, 404, "storage.episodes is false")
+			checkLine(t, got, 404, "rebuild-episodes")
+		} else if got.code != 404 || !strings.HasPrefix(got.body, `"storage.episodes is false`) { // a JSON string, as Alertmanager has it
+			t.Errorf("%s: %+v", path, got)
+		}
 	}
 	for _, path := range []string{"v1/labels", "v1/status", "v1/events", "v2/status", "v2/silences"} {
 		if got := ask(t, s, "/api/"+path); got.code != 200 {

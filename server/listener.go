@@ -23,12 +23,13 @@ type connections struct {
 
 	mu      sync.Mutex
 	open    map[*conn]struct{}
+	thrift  *thrift
 	closing bool
 	empty   chan struct{} // closed when the server is closing and none is open
 }
 
 func newConnections(most int, refused counter) *connections {
-	return &connections{most: most, refused: refused, open: make(map[*conn]struct{}), empty: make(chan struct{})}
+	return &connections{most: most, refused: refused, open: make(map[*conn]struct{}), thrift: newThrift(), empty: make(chan struct{})}
 }
 
 // add reports whether there is room for one more.

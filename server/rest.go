@@ -48,6 +48,7 @@ func (cs *connections) rest(c *conn, f func()) bool {
 		return false
 	}
 	c.atRest.Store(true)
+	cs.thrift.rested()
 	go f()
 	return true
 }
@@ -58,6 +59,7 @@ func (cs *connections) endRests() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.closing = true
+	cs.thrift.end()
 	if len(cs.open) == 0 {
 		close(cs.empty)
 	}
