@@ -385,3 +385,36 @@ func (s *Store) brokenMigration(t *testing.T, z runSizes) error {
 	}
 	return err
 }
+
+// TestMigrationWaitsForWriters migrates an empty database while a program of the
+// schema before writes its first label set.
+func TestMigrationWaitsForWriters(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	old := d.open(t)
+	old.mustPosition(t)
+	old.mustExec(t, withoutRuns)
+	c, release, err := old.pool.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	const write = `BEGIN; INSERT INTO label_sets VALUES (7, '00000000-0000-0000-0000-000000000007', 7, '{"all":"x","own":"7"}', '', '');
+		INSERT INTO label_blocks VALUES (7, 7, '{7}')`
+	if err := c.Exec(t.Context(), write).Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := d.open(t)
+	migrated := make(chan error, 1)
+	go func() { migrated <- s.migrate(t.Context()) }()
+	for waiting := false; !waiting; {
+		waiting = old.rows(t, "pg_locks WHERE NOT granted AND relation = 'label_blocks'::regclass") > 0
+	}
+	if err := c.Exec(t.Context(), `COMMIT`).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-migrated; err != nil {
+		t.Fatal(err)
+	}
+	s.mustBeIndexed(t)
+}
