@@ -418,3 +418,35 @@ func TestMigrationWaitsForWriters(t *testing.T) {
 	}
 	s.mustBeIndexed(t)
 }
+
+// TestLookupAmongLabelSetsThatAreGone: retention has removed nearly all, and their runs
+// are as they were.
+func TestLookupAmongLabelSetsThatAreGone(t *testing.T) {
+	t.Parallel()
+	s := newDatabases(t).open(t)
+	s.mustPosition(t)
+	const sets = 3000
+	s.mustWrite(t, journal, 0, manySets(1, 0, sets))
+	s.mustExec(t, `DELETE FROM label_sets WHERE id NOT IN (
+		(SELECT id FROM label_sets ORDER BY id LIMIT 9) UNION ALL (SELECT id FROM label_sets ORDER BY id DESC LIMIT 91))`)
+	if n := len(s.found(t, 10, alert.Pair{Name: "all", Value: "x"})); n != 100 {
+		t.Errorf("%d found, want 100", n)
+	}
+	c, release, err := s.pool.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	defer rollback(t.Context(), c)
+	l := &lookup{c: c, keys: []runs.Key{labelKey("all", "x")}}
+	if err := l.begin(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	page, err := l.page(t.Context(), 10)
+	if err != nil || len(page) != 10 {
+		t.Errorf("%d found, want 10; %v", len(page), err)
+	}
+	if l.rounds > 10 {
+		t.Errorf("%d rounds for a page among %d that are gone", l.rounds, sets)
+	}
+}

@@ -31,19 +31,32 @@ func (r reader) byKeys(ctx context.Context, keys []runs.Key, after int64, limit 
 	if err := l.begin(ctx, after+1); err != nil {
 		return nil, err
 	}
-	for len(page) < limit {
-		numbers, err := l.next(ctx, limit-len(page))
+	return l.page(ctx, limit)
+}
+
+// What a lookup asks for when the sets of some numbers are gone: more each time, for there may
+// be millions of these in a row, until a run is thinned out.
+const (
+	leastAsked = 64
+	mostAsked  = 1 << 12
+)
+
+// page reads the next label sets, so many unless there are no more.
+func (l *lookup) page(ctx context.Context, limit int) (page []storage.Candidate, err error) {
+	for least := 0; len(page) < limit; least = min(max(2*least, leastAsked), mostAsked) {
+		numbers, err := l.next(ctx, max(limit-len(page), least))
 		if err != nil {
 			return nil, err
 		}
 		if len(numbers) == 0 {
 			break
 		}
-		if page, err = appendCandidates(ctx, c, page, numbers); err != nil {
+		l.rounds++
+		if page, err = appendCandidates(ctx, l.c, page, numbers); err != nil {
 			return nil, err
 		}
 	}
-	return page, nil
+	return page[:min(len(page), limit)], nil
 }
 
 // appendCandidates reads label sets by ascending numbers; those that retention has removed
@@ -68,6 +81,8 @@ type lookup struct {
 	c    *pgconn.PgConn
 	keys []runs.Key
 	runs []*runLookup // that may have some still
+
+	rounds int // statements that have read label sets
 }
 
 // begin reads for each run and key the page in which the first entry is, or behind which it
