@@ -17,6 +17,12 @@ func (e *refusedError) Permanent() bool { return true }
 // errNoPartition is told from a refused row, which has the same code.
 var errNoPartition = errors.New("a partition has gone")
 
+// numbersTaken are the keys by number. What violates them says nothing of the data: the
+// numbers are forgotten when the position is asked for.
+var numbersTaken = map[string]bool{
+	"label_sets_pkey": true, "details_pkey": true, "envelopes_pkey": true, "label_runs_pkey": true, "label_pages_pkey": true,
+}
+
 const (
 	uniqueViolation = "23505"
 	checkViolation  = "23514"
@@ -36,6 +42,9 @@ func classify(err error) error {
 	}
 	if pg.Code == checkViolation && pg.ConstraintName == "" {
 		return fmt.Errorf("%w: %w", errNoPartition, err) // dropped since we made it
+	}
+	if pg.Code == uniqueViolation && numbersTaken[pg.ConstraintName] {
+		return fmt.Errorf("numbers were given out twice, as may be after a crash of the server; others are taken: %w", err)
 	}
 	switch pg.Code[:2] {
 	case classData, classIntegrity, classExceedance:

@@ -371,3 +371,64 @@ func TestNumbersGivenOutAgain(t *testing.T) {
 		t.Errorf("%d events, want 2", got)
 	}
 }
+
+// TestNumbersGivenOutAgainUnnoticed: nobody has told this process that the server
+// crashed, for its connections were idle. The batch is not refused for that.
+func TestNumbersGivenOutAgainUnnoticed(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	s, other := d.open(t), d.open(t)
+	s.mustPosition(t)
+	c, release, err := s.pool.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.supply.fetch(t.Context(), c, 1)
+	release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mustExec(t, `ALTER SEQUENCE dictionary_blocks RESTART`)
+	elsewhere := alert.ID{8}
+	if _, err := other.Position(t.Context(), elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Write(t.Context(), storagetest.Batch(elsewhere, 0, delivery(1))); err != nil {
+		t.Fatal(err)
+	}
+	different := delivery(1)
+	different.Alerts[0].Labels = storagetest.Labels("alertname", "B")
+	different.Alerts[0].Details = alert.Details{Annotations: storagetest.Pairs("c", "d")}
+	err = s.Write(t.Context(), storagetest.Batch(journal, 0, different))
+	var permanent interface{ Permanent() bool }
+	if err == nil || errors.As(err, &permanent) {
+		t.Errorf("got %v, want an error that may pass", err)
+	}
+	s.mustPosition(t) // as the pipeline does after every failure
+	if err := s.Write(t.Context(), storagetest.Batch(journal, 0, different)); err != nil {
+		t.Fatal(err)
+	}
+	s.mustBeIndexed(t)
+}
+
+// TestMergeLeavesNoNumbers: a merge may be lost in a crash of the server, with the
+// numbers that it fetched, and nobody be told.
+func TestMergeLeavesNoNumbers(t *testing.T) {
+	t.Parallel()
+	s := newDatabases(t).open(t)
+	s.merger.sizes.together = 2
+	s.merger.written = -100
+	s.mustPosition(t)
+	s.mustWrite(t, journal, 0, manySets(1, 0, 3))
+	s.mustWrite(t, journal, 1, manySets(2, 3, 3))
+	s.supply.forget()
+	if err := s.merger.run(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.rows(t, "label_runs"); n != 1 {
+		t.Errorf("%d runs, want 1", n)
+	}
+	if s.supply.take(1, func(int, int64) {}) > 0 {
+		t.Error("there are numbers out of a transaction that the disk need not have seen")
+	}
+}

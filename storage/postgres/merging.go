@@ -267,15 +267,15 @@ func (t *mergeTransaction) merge(ctx context.Context, some []labelRun, keep func
 	return t.remove(ctx, some)
 }
 
-// begin begins the new run, with a number that no label set will have.
+// begin begins the new run, with a number that no label set will have. It is the first of a
+// block, and the others are lost: a writer must not get what was fetched in a
+// transaction whose end the disk need not have seen.
 func (t *mergeTransaction) begin(ctx context.Context, some []labelRun) error {
-	supply := &t.store.supply
-	give := func(_ int, n int64) { t.run.number = n }
-	for supply.take(1, give) == 0 {
-		if err := supply.fetch(ctx, t.c, 1); err != nil {
-			return err
-		}
+	var supply supply
+	if err := supply.fetch(ctx, t.c, 1); err != nil {
+		return err
 	}
+	supply.take(1, func(_ int, n int64) { t.run.number = n })
 	t.run.First = slices.MinFunc(some, func(a, b labelRun) int { return cmp.Compare(a.First, b.First) }).First
 	t.packer.Begin(&t.pages, cmp.Or(t.sizes.pageBytes, runs.PageBytes), t.run.First)
 	return nil
