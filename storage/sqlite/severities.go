@@ -1,5 +1,7 @@
 package sqlite
 
+import "strings"
+
 // severities are those of the label sets that got the last numbers, in their stored
 // form: a fold of alerts that are new reads none of their label sets again. A number
 // is never given out twice, so what is in here stays right.
@@ -53,6 +55,7 @@ func (s *severities) share(name string) string {
 	if len(s.shared) >= maxSharedSeverities || s.shared == nil {
 		s.shared = map[string]string{}
 	}
+	name = strings.Clone(name) // it is a part of its label set, which would stay as a whole
 	s.shared[name] = name
 	return name
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage/storagetest"
@@ -43,6 +44,27 @@ func TestSeverities(t *testing.T) {
 	f(8+2*maxSeverities-1, "page")
 	f(8+maxSeverities, "page")
 	unknown(7)
+}
+
+// A severity is cut out of its label set: what is kept of a large one is the severity.
+func TestSeveritiesKeepNoLabelSets(t *testing.T) {
+	t.Parallel()
+	set := storagetest.Labels("severity", "page", "summary", strings.Repeat("x", 1<<20))
+	set, err := alert.DecodeLabelSet(set.Append(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := alert.Value(set.Labels, "severity")
+	var s severities
+	s.add([]addedSet{{1, name}, {2, name}})
+	first, _ := s.of(1)
+	second, _ := s.of(2)
+	if first != "page" || unsafe.StringData(first) == unsafe.StringData(name) {
+		t.Errorf("%q is still a part of its label set", first)
+	}
+	if unsafe.StringData(first) != unsafe.StringData(second) {
+		t.Error("the same severity is kept twice")
+	}
 }
 
 // A label set of a batch that was only tried has a number that another one gets: the
