@@ -344,6 +344,7 @@ func TestMinutesAndLabels(t *testing.T) {
 		if i%4 == 3 {
 			del.Alerts[0].Status, del.Alerts[0].EndsAt = alert.Resolved, alert.Time{Micros: del.ReceivedAt}
 		}
+	storagetest.CheckEpisodesView(t, s.mustQuery(t, `SELECT attname::text FROM pg_attribute WHERE attrelid = 'alert_episodes'::regclass AND attnum > 0 ORDER BY attnum`))
 		ds = append(ds, del)
 	}
 	s.mustWrite(t, journal, 0, ds...)

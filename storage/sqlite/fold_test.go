@@ -32,11 +32,7 @@ func TestViewOfEpisodes(t *testing.T) {
 	for _, row := range query(t, s, `SELECT name FROM pragma_table_info('alert_episodes') ORDER BY cid`) {
 		names = append(names, row[0].(string))
 	}
-	const want = "source fingerprint alertname severity starts_at ends_at first_received_at last_received_at receipts status labels annotations" +
-		" superseded_at receivers resolved_only number"
-	if got := strings.Join(names, " "); got != want {
-		t.Errorf("columns of alert_episodes:\n%s\nwant\n%s", got, want)
-	}
+	storagetest.CheckEpisodesView(t, names)
 
 	journal := alert.ID{9}
 	mustPosition(t, s, journal)
@@ -52,7 +48,7 @@ func TestViewOfEpisodes(t *testing.T) {
 		delivery(1, alert.Firing, first, alert.NoTime), delivery(2, alert.Firing, second, alert.NoTime), delivery(3, alert.Resolved, second, alert.Time{Micros: 5})))
 	mustFold(t, s)
 	rows := query(t, s, `SELECT source, fingerprint, alertname, severity, starts_at, ends_at, first_received_at, last_received_at, receipts, status,
-		superseded_at, receivers, resolved_only, json_extract(labels, '$.severity'), json_valid(annotations) FROM alert_episodes ORDER BY starts_at`)
+		superseded_at, receivers, resolved_only, open, generator_url, json_extract(labels, '$.severity'), json_valid(annotations) FROM alert_episodes ORDER BY starts_at`)
 	if len(rows) != 2 {
 		t.Fatalf("%d rows, want 2", len(rows))
 	}
@@ -66,7 +62,7 @@ func TestViewOfEpisodes(t *testing.T) {
 	}
 	const begin, next = "1969-12-31T23:59:58.499999Z", "1969-12-31T23:59:58.500004Z"
 	f(rows[0], "a\x1a0b", "80000000000000ab", "Disk \"full\"\x1a0", "crit\\ical\n", begin, nil, "1969-12-31T23:59:58.500000Z", "1969-12-31T23:59:58.500000Z",
-		int64(1), "firing", next, `["team \\(a\\)\u001a0"]`, int64(0), "crit\\ical\n", int64(1))
+		int64(1), "firing", next, `["team \\(a\\)\u001a0"]`, int64(0), int64(0), "http://x/\x1a0?a=\x1a1", "crit\\ical\n", int64(1))
 	f(rows[1], "a\x1a0b", "80000000000000ab", "Disk \"full\"\x1a0", "crit\\ical\n", next, "1970-01-01T00:00:00.000005Z", "1969-12-31T23:59:58.500001Z",
 		"1969-12-31T23:59:58.500002Z", int64(2), "resolved", nil, `["team \\(a\\)\u001a0"]`, int64(0))
 }
