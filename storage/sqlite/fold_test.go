@@ -100,6 +100,33 @@ func TestMigrationFrom2FoldsWhatIsThere(t *testing.T) {
 	}
 }
 
+// A resolve that came first counts once, also when the commit of its fold fails.
+func TestBegunResolvedCountsOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t, temporary(t))
+	journal := alert.ID{9}
+	mustPosition(t, s, journal)
+	set, details, envelope := nasty()
+	mustWrite(t, s, storagetest.Batch(journal, 0, storagetest.Delivery{Seq: 1, ReceivedAt: 10, Envelope: envelope, Alerts: []storagetest.Alert{
+		{Status: alert.Resolved, StartsAt: alert.Time{Micros: 1}, EndsAt: alert.Time{Micros: 5}, Labels: set, Details: details},
+	}}))
+	script := func(sql string) {
+		t.Helper()
+		if err := s.writing(t.Context(), func(c *conn) error { return c.script(t.Context(), sql) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script(`CREATE TRIGGER nobody_folds BEFORE UPDATE OF folded ON journals BEGIN SELECT RAISE(ABORT, 'nobody folds'); END`)
+	if _, err := s.Fold(t.Context()); err == nil || s.BegunResolved() != 0 {
+		t.Fatalf("%d have begun with a resolve, want none of a fold that failed: %v", s.BegunResolved(), err)
+	}
+	script(`DROP TRIGGER nobody_folds`)
+	mustFold(t, s)
+	if n := s.BegunResolved(); n != 1 {
+		t.Errorf("%d have begun with a resolve, want 1", n)
+	}
+}
+
 // Two processes that write one file fold by turns, and neither folds anything twice.
 func TestSecondProcessFolds(t *testing.T) {
 	t.Parallel()
