@@ -179,6 +179,10 @@ func registerGauges(m *obs.Metrics, cfg *config.Config, j *journal.Journal, p *p
 	registerStore(m, s)
 	m.Gauge("episodes_behind_seconds", "For how long there has been something stored that is not folded into episodes yet; 0 without.", nil,
 		func() float64 { return p.FoldedBehind().Seconds() })
+	if f, ok := s.(storage.Folder); ok {
+		m.Counter("resolved_without_firing_total", "Firings of alerts of which a resolve came first: what was sent before it was lost, or never sent.", nil,
+			func() float64 { return float64(f.BegunResolved()) })
+	}
 	for _, kind := range pipeline.InternKinds() {
 		m.Gauge("intern_entries", "Sets that are known, by what they are.", map[string]string{"kind": kind},
 			func() float64 { return float64(p.InternStats().Entries[kind]) })

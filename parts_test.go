@@ -198,8 +198,9 @@ func (s *troubledStore) Fold(ctx context.Context) (bool, error) {
 	return s.folder().Fold(ctx)
 }
 
-func (s *troubledStore) Pending() float64 { return s.folder().Pending() }
-func (s *troubledStore) Folded() uint64   { return s.folder().Folded() }
+func (s *troubledStore) Pending() float64      { return s.folder().Pending() }
+func (s *troubledStore) Folded() uint64        { return s.folder().Folded() }
+func (s *troubledStore) BegunResolved() uint64 { return s.folder().BegunResolved() }
 
 // refusedError is what a store says of data that it cannot hold.
 type refusedError struct{}

@@ -25,6 +25,11 @@ type Folder interface {
 	// Folded returns how many events were folded since the store was opened.
 	Folded() uint64
 
+	// BegunResolved returns how many episodes began with a resolve, of what was folded
+	// for the first time since the store was opened: each is committed and counts once,
+	// not again when ForgetEpisodes has it made anew.
+	BegunResolved() uint64
+
 	// ForgetEpisodes removes every episode, source and minute, and the positions of
 	// all journals: the next Folds make them anew, with the same result.
 	ForgetEpisodes(ctx context.Context) error

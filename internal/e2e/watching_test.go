@@ -153,6 +153,7 @@ func TestMetricsAreThoseOfTheContract(t *testing.T) {
 		f("store_connections_max", gauge)
 		f("truncated_alerts_total", counter)
 		f("sources_silent", gauge)
+		f("resolved_without_firing_total", counter)
 		f("episodes_fold_duration_seconds", histogram)
 		f("episodes_folded_total", counter)
 		f("episodes_behind_seconds", gauge)

@@ -9,5 +9,6 @@
 //	       journals.folded = Pending.To, then Pending.Reset
 //
 // Events that are read again from the tables, after a crash or for a rebuild, go
-// the same way, through a Pending of their own (Begin, Deliver, Receive, Reach).
+// the same way, through a Pending of their own (Begin, Deliver, Receive, Reach). What
+// is new in them is told from what was folded before by Reached.
 package fold

@@ -22,6 +22,7 @@ type tables struct {
 	sources map[string]*alert.Source
 	minutes map[fold.Tally]fold.Tally // by minute and set
 	last    int64
+	begun   uint64 // that began with a resolve
 }
 
 type rowKey struct {
@@ -88,7 +89,9 @@ func (db *tables) fold(p *fold.Pending) {
 			}
 		}
 		loaded := len(states)
-		for i, s := range p.Fold(a, states) {
+		states = p.Fold(a, states)
+		db.begun += fold.BegunResolved(states)
+		for i, s := range states {
 			db.write(key, s, i >= loaded)
 		}
 	}
@@ -127,7 +130,7 @@ func (db *tables) write(key rowKey, s fold.State, isNew bool) {
 		}
 	}
 	slices.Sort(r.receivers)
-	r.State.Change, r.State.Moved, r.State.Seen, r.State.Had = fold.Same, nil, nil, nil
+	r.State.Change, r.State.Moved, r.State.Seen, r.State.Had, r.State.BegunResolved = fold.Same, nil, nil, nil, false
 	db.rows[key] = rows
 }
 
@@ -204,6 +207,9 @@ func (db *tables) check(t *testing.T, model *storagetest.Folding) {
 	}
 	for _, m := range model.Minutes(-1<<62, 1<<62) {
 		wantFiring, wantResolved = wantFiring+m.Firing, wantResolved+m.Resolved
+	}
+	if want := model.BegunResolved(); db.begun != want {
+		t.Fatalf("%d episodes have begun with a resolve, want %d", db.begun, want)
 	}
 	if firing != wantFiring || resolved != wantResolved {
 		t.Fatalf("minutes count %d firing and %d resolved, want %d and %d", firing, resolved, wantFiring, wantResolved)

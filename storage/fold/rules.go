@@ -28,6 +28,8 @@ type State struct {
 	Change Change
 	Moved  []alert.Time // beginnings that it had until now: to be kept, for the next fold's Had
 	Seen   []int64      // envelopes that it came by, whose receivers are to be added; one may come twice
+
+	BegunResolved bool // it is new, and its first receipt is a resolve
 }
 
 // Change is how much of a state Fold has changed.
@@ -98,6 +100,7 @@ func belongs(states []State, r *run) ([]State, int) {
 	}
 	return append(states, State{
 		StartsAt: r.startsAt, EndsAt: alert.NoTime, Superseded: alert.NoTime, Unfired: true, FirstAt: r.firstAt, LastAt: r.lastAt, Change: Changed,
+		BegunResolved: r.status == alert.Resolved,
 	}), len(states)
 }
 

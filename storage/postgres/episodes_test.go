@@ -184,6 +184,40 @@ func TestCrashBeforeFold(t *testing.T) {
 	}
 }
 
+// TestBegunResolvedCountsOnce folds a resolve that came first again: after a commit
+// that failed, and beside another process that has all made anew.
+func TestBegunResolvedCountsOnce(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	s, other := d.open(t), d.open(t)
+	s.mustPosition(t)
+	resolved := delivery(1)
+	resolved.Alerts[0].Status, resolved.Alerts[0].EndsAt = alert.Resolved, alert.Time{Micros: 9_000_005}
+	s.mustWrite(t, journal, 0, resolved)
+	want := func(n uint64) {
+		t.Helper()
+		if got := s.BegunResolved(); got != n {
+			t.Fatalf("%d have begun with a resolve, want %d", got, n)
+		}
+	}
+	s.mustExec(t, `ALTER TABLE journals ADD CONSTRAINT nobody_folds CHECK (folded = 0)`)
+	if _, err := s.Fold(t.Context()); err == nil {
+		t.Fatal("folded in spite of the constraint")
+	}
+	want(0)
+	s.mustExec(t, `ALTER TABLE journals DROP CONSTRAINT nobody_folds`)
+	s.foldAll(t)
+	want(1)
+	if err := other.ForgetEpisodes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.foldAll(t)
+	want(1)
+	if n := len(s.episodes(t, &alert.EpisodeQuery{From: math.MinInt64, To: math.MaxInt64})); n != 1 {
+		t.Errorf("%d episodes, want 1", n)
+	}
+}
+
 // TestProcessesFoldTogether has two stores with a journal each write and fold the
 // same alerts at once, one of them forget everything in between, and a third one
 // fold what is left.
@@ -310,6 +344,7 @@ func TestEpisodesView(t *testing.T) {
 	t.Parallel()
 	s := newDatabases(t).open(t)
 	s.mustPosition(t)
+	storagetest.CheckEpisodesView(t, s.mustQuery(t, `SELECT attname::text FROM pg_attribute WHERE attrelid = 'alert_episodes'::regclass AND attnum > 0 ORDER BY attnum`))
 	first, second, third := delivery(1), delivery(2), delivery(3)
 	first.Source, second.Source, third.Source = "eu", "eu", "eu"
 	second.Alerts[0].Status, second.Alerts[0].EndsAt = alert.Resolved, alert.Time{Micros: 1_000_000}

@@ -17,7 +17,8 @@ import (
 
 // folder is what a store keeps between folds.
 type folder struct {
-	folded atomic.Uint64
+	folded        atomic.Uint64 // events
+	begunResolved atomic.Uint64 // episodes
 
 	// mu is taken by who has a connection already, and never the other way round.
 	mu         sync.Mutex
@@ -28,13 +29,14 @@ type folder struct {
 	epoch      int64         // in which its numbers were learned, see epoch.go
 	behind     *fold.Pending // for what is read again; nil: nothing is
 	severities severities
+	reached    *fold.Reached
 	steps      steps // of reading again
 }
 
 const noTime = math.MinInt64
 
 func newFolder() *folder {
-	return &folder{own: map[alert.ID]struct{}{}, pending: fold.NewPending(fold.Limit), at: noTime, steps: defaultSteps}
+	return &folder{own: map[alert.ID]struct{}{}, pending: fold.NewPending(fold.Limit), at: noTime, reached: fold.NewReached(), steps: defaultSteps}
 }
 
 // begin goes on behind the position of a journal.
@@ -80,6 +82,9 @@ func (s *Store) Pending() float64 {
 // Folded implements storage.Folder.
 func (s *Store) Folded() uint64 { return s.folder.folded.Load() }
 
+// BegunResolved implements storage.Folder.
+func (s *Store) BegunResolved() uint64 { return s.folder.begunResolved.Load() }
+
 // Fold implements storage.Folder. Processes take turns: whoever folds has read what
 // the one before has written.
 func (s *Store) Fold(ctx context.Context) (more bool, err error) {
@@ -124,9 +129,10 @@ type folding struct {
 	alerts    []touched
 	receivers map[int64]string   // by the numbers of envelopes that came
 	known     map[int64][]string // receivers that rows have, by the numbers of episodes
+	begun     uint64             // episodes that begin with a resolve
 }
 
-// unfolded is a journal that is not folded as far as it is stored.
+// unfolded is a journal, mostly one that is not folded as far as it is stored.
 type unfolded struct {
 	number           int32
 	id               alert.ID
@@ -138,16 +144,14 @@ type unfolded struct {
 // begin opens the transaction, waits for its turn and looks at the journals.
 // Statements go by indexes, however little the server knows of the tables yet.
 func (f *folding) begin(ctx context.Context) error {
-	var a arguments
-	own := `SELECT number, id, position, folded, folded_at, moved_at < now() - interval '1 minute' FROM journals
-		WHERE folded < position OR id = ` + a.uuid(f.pending.Journal())
+	const journals = `SELECT number, id, position, folded, folded_at, moved_at < now() - interval '1 minute' FROM journals`
 	batch := &pgconn.Batch{}
 	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
 	batch.ExecParams(shareDictionary, nil, nil, nil, nil)
 	batch.ExecParams(fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, lockFold), nil, nil, nil, nil)
 	batch.ExecParams(`SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`, nil, nil, nil, nil)
 	batch.ExecParams(`SELECT epoch FROM retention`, nil, nil, allBinary(), allBinary())
-	batch.ExecParams(own, a.values, a.oids, allBinary(), allBinary())
+	batch.ExecParams(journals, nil, nil, allBinary(), allBinary())
 	return f.answers(ctx, batch, func(i int, v row) error {
 		if i == 4 {
 			f.renew(v.int8(0))
@@ -158,6 +162,7 @@ func (f *folding) begin(ctx context.Context) error {
 				j.foldedAt = v.time(4)
 			}
 			f.journals = append(f.journals, j)
+			f.reached.See(j.id, j.folded)
 		}
 		return nil
 	})
@@ -207,7 +212,7 @@ func (f *folding) next() (j *unfolded, others bool) {
 // chunk of what is read again.
 func (f *folding) fold(ctx context.Context, j *unfolded) (more bool, err error) {
 	if upTo := f.pending.Behind(j.id, j.folded, j.position); upTo > j.folded {
-		return f.catchUp(ctx, j, upTo)
+		return f.catchUp(ctx, j, f.reached.Bound(j.id, j.folded, upTo))
 	}
 	if f.pending.To() == f.pending.From() { // others have folded it
 		rollback(ctx, f.c)
@@ -255,6 +260,10 @@ func (f *folding) finish(ctx context.Context, j *unfolded, to uint64, at int64) 
 	}
 	if err == nil && f.p != nil {
 		f.folded.Add(uint64(f.p.Events()))
+		if f.reached.First(j.id, j.folded) {
+			f.begunResolved.Add(f.begun)
+		}
+		f.reached.See(j.id, to)
 	}
 	return err
 }

@@ -162,6 +162,7 @@ func (f *folding) applyRules(context.Context) error {
 	for i := range f.alerts {
 		t := &f.alerts[i]
 		t.states = f.p.Fold(t.alert, t.states)
+		f.begun += fold.BegunResolved(t.states)
 	}
 	return nil
 }

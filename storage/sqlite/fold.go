@@ -23,6 +23,8 @@ type folder struct {
 	pending *fold.Pending // what this process has written
 	again   *fold.Pending // what is read again from the tables
 	epoch   int64         // in which the numbers of pending were learned, see retention.go
+	reached *fold.Reached
+	begun   uint64 // episodes that this fold has found to begin with a resolve, for the first time
 
 	severities severities // of label sets that this process has added
 
@@ -32,7 +34,7 @@ type folder struct {
 }
 
 func newFolder() folder {
-	return folder{pending: fold.NewPending(fold.Limit), again: fold.NewPending(fold.Limit)}
+	return folder{pending: fold.NewPending(fold.Limit), again: fold.NewPending(fold.Limit), reached: fold.NewReached()}
 }
 
 // renew lets go of what is pending when it is of another epoch: its numbers may be
@@ -60,6 +62,10 @@ func (s *Store) Fold(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		s.folded.Add(uint64(done.Events()))
+		s.begunResolved.Add(f.begun)
+		if done.Events() > 0 {
+			f.reached.See(done.Journal(), done.To())
+		}
 		done.Reset()
 		s.wal.check(ctx, c)
 		return nil
@@ -78,6 +84,9 @@ func (s *Store) Pending() float64 {
 
 // Folded implements storage.Folder.
 func (s *Store) Folded() uint64 { return s.folded.Load() }
+
+// BegunResolved implements storage.Folder.
+func (s *Store) BegunResolved() uint64 { return s.begunResolved.Load() }
 
 // ForgetEpisodes implements storage.Folder.
 func (s *Store) ForgetEpisodes(ctx context.Context) error {
@@ -108,6 +117,7 @@ type unfolded struct {
 
 // run folds one journal, or a part of it, and says what of.
 func (f *folder) run(ctx context.Context, c *conn) (done *fold.Pending, more bool, err error) {
+	f.begun = 0
 	var due []unfolded
 	err = c.query(ctx, `SELECT epoch FROM retention`, func(row []driver.Value) error {
 		f.renew(row[0].(int64))
@@ -116,10 +126,13 @@ func (f *folder) run(ctx context.Context, c *conn) (done *fold.Pending, more boo
 	if err != nil {
 		return nil, false, err
 	}
-	err = c.query(ctx, `SELECT number, id, folded, position FROM journals WHERE folded < position ORDER BY number`, func(row []driver.Value) error {
+	err = c.query(ctx, `SELECT number, id, folded, position FROM journals ORDER BY number`, func(row []driver.Value) error {
 		j := unfolded{number: row[0].(int64), folded: uint64(row[2].(int64)), position: uint64(row[3].(int64))}
 		copy(j.id[:], row[1].([]byte))
-		due = append(due, j)
+		f.reached.See(j.id, j.folded)
+		if j.folded < j.position {
+			due = append(due, j)
+		}
 		return nil
 	})
 	if err != nil || len(due) == 0 {
@@ -130,12 +143,15 @@ func (f *folder) run(ctx context.Context, c *conn) (done *fold.Pending, more boo
 	done = f.pending
 	if upTo := f.pending.Behind(j.id, j.folded, j.position); upTo > j.folded {
 		done = f.again
-		if err := f.readAgain(ctx, c, j, upTo); err != nil {
+		if err := f.readAgain(ctx, c, j, f.reached.Bound(j.id, j.folded, upTo)); err != nil {
 			return nil, false, fmt.Errorf("read journal %d again from %d: %w", j.number, j.folded, err)
 		}
 	}
 	if err := f.apply(ctx, c, done); err != nil {
 		return nil, false, fmt.Errorf("journal %d, position %d to %d: %w", j.number, done.From(), done.To(), err)
+	}
+	if !f.reached.First(j.id, j.folded) {
+		f.begun = 0
 	}
 	_, err = c.exec(context.Background(), `UPDATE journals SET folded = ? WHERE number = ?`, int64(done.To()), j.number)
 	return done, len(due) > 1 || done.To() < j.position, err

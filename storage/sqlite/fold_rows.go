@@ -58,6 +58,7 @@ func (f *folder) episodes(ctx context.Context, c *conn, p *fold.Pending, sources
 		}
 		for i, a := range f.page.alerts {
 			f.page.states[i] = p.Fold(a, f.page.states[i])
+			f.begun += fold.BegunResolved(f.page.states[i])
 		}
 		if err := f.page.nameReceivers(c); err != nil {
 			return fmt.Errorf("receivers: %w", err)

@@ -32,11 +32,7 @@ func TestViewOfEpisodes(t *testing.T) {
 	for _, row := range query(t, s, `SELECT name FROM pragma_table_info('alert_episodes') ORDER BY cid`) {
 		names = append(names, row[0].(string))
 	}
-	const want = "source fingerprint alertname severity starts_at ends_at first_received_at last_received_at receipts status labels annotations" +
-		" superseded_at receivers resolved_only number"
-	if got := strings.Join(names, " "); got != want {
-		t.Errorf("columns of alert_episodes:\n%s\nwant\n%s", got, want)
-	}
+	storagetest.CheckEpisodesView(t, names)
 
 	journal := alert.ID{9}
 	mustPosition(t, s, journal)
@@ -52,7 +48,7 @@ func TestViewOfEpisodes(t *testing.T) {
 		delivery(1, alert.Firing, first, alert.NoTime), delivery(2, alert.Firing, second, alert.NoTime), delivery(3, alert.Resolved, second, alert.Time{Micros: 5})))
 	mustFold(t, s)
 	rows := query(t, s, `SELECT source, fingerprint, alertname, severity, starts_at, ends_at, first_received_at, last_received_at, receipts, status,
-		superseded_at, receivers, resolved_only, json_extract(labels, '$.severity'), json_valid(annotations) FROM alert_episodes ORDER BY starts_at`)
+		superseded_at, receivers, resolved_only, open, generator_url, json_extract(labels, '$.severity'), json_valid(annotations) FROM alert_episodes ORDER BY starts_at`)
 	if len(rows) != 2 {
 		t.Fatalf("%d rows, want 2", len(rows))
 	}
@@ -66,7 +62,7 @@ func TestViewOfEpisodes(t *testing.T) {
 	}
 	const begin, next = "1969-12-31T23:59:58.499999Z", "1969-12-31T23:59:58.500004Z"
 	f(rows[0], "a\x1a0b", "80000000000000ab", "Disk \"full\"\x1a0", "crit\\ical\n", begin, nil, "1969-12-31T23:59:58.500000Z", "1969-12-31T23:59:58.500000Z",
-		int64(1), "firing", next, `["team \\(a\\)\u001a0"]`, int64(0), "crit\\ical\n", int64(1))
+		int64(1), "firing", next, `["team \\(a\\)\u001a0"]`, int64(0), int64(0), "http://x/\x1a0?a=\x1a1", "crit\\ical\n", int64(1))
 	f(rows[1], "a\x1a0b", "80000000000000ab", "Disk \"full\"\x1a0", "crit\\ical\n", next, "1970-01-01T00:00:00.000005Z", "1969-12-31T23:59:58.500001Z",
 		"1969-12-31T23:59:58.500002Z", int64(2), "resolved", nil, `["team \\(a\\)\u001a0"]`, int64(0))
 }
@@ -101,6 +97,33 @@ func TestMigrationFrom2FoldsWhatIsThere(t *testing.T) {
 	}
 	if n := count(t, s, `SELECT count(*) FROM alert_events`); n != 1000 {
 		t.Errorf("%d events are left, want 1000", n)
+	}
+}
+
+// A resolve that came first counts once, also when the commit of its fold fails.
+func TestBegunResolvedCountsOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t, temporary(t))
+	journal := alert.ID{9}
+	mustPosition(t, s, journal)
+	set, details, envelope := nasty()
+	mustWrite(t, s, storagetest.Batch(journal, 0, storagetest.Delivery{Seq: 1, ReceivedAt: 10, Envelope: envelope, Alerts: []storagetest.Alert{
+		{Status: alert.Resolved, StartsAt: alert.Time{Micros: 1}, EndsAt: alert.Time{Micros: 5}, Labels: set, Details: details},
+	}}))
+	script := func(sql string) {
+		t.Helper()
+		if err := s.writing(t.Context(), func(c *conn) error { return c.script(t.Context(), sql) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script(`CREATE TRIGGER nobody_folds BEFORE UPDATE OF folded ON journals BEGIN SELECT RAISE(ABORT, 'nobody folds'); END`)
+	if _, err := s.Fold(t.Context()); err == nil || s.BegunResolved() != 0 {
+		t.Fatalf("%d have begun with a resolve, want none of a fold that failed: %v", s.BegunResolved(), err)
+	}
+	script(`DROP TRIGGER nobody_folds`)
+	mustFold(t, s)
+	if n := s.BegunResolved(); n != 1 {
+		t.Errorf("%d have begun with a resolve, want 1", n)
 	}
 }
 

@@ -28,6 +28,9 @@ var episodeIndexSQL string
 //go:embed sweeper.sql
 var sweeperSQL string
 
+//go:embed episodeview.sql
+var episodeViewSQL string
+
 // migrations lead from one version to the next; those up to 2 are one. 1 was
 // another layout, of no release.
 var migrations = []struct {
@@ -40,6 +43,7 @@ var migrations = []struct {
 	{5, retentionSQL},
 	{6, episodeIndexSQL},
 	{7, sweeperSQL},
+	{8, episodeViewSQL},
 }
 
 // schemaVersion is the last one.

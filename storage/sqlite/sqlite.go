@@ -43,6 +43,8 @@ type Store struct {
 	pendingPart atomic.Value  // float64: how much of its limit folder.pending holds
 	folded      atomic.Uint64 // events
 
+	begunResolved atomic.Uint64 // episodes
+
 	// ---- owned by who holds the writing connection ----
 	writer writer
 	folder folder

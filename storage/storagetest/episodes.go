@@ -47,6 +47,7 @@ type foldingSession struct {
 	store EpisodeStore
 	model Folding
 	last  map[alert.ID]uint64
+	begun uint64 // what stores said before this one of episodes that begin with a resolve
 }
 
 func setupFolding(t *testing.T, open func(*testing.T) EpisodeStore) *foldingSession {
@@ -65,6 +66,7 @@ func (s *foldingSession) opened(t *testing.T) storage.Store {
 
 func (s *foldingSession) reopen() {
 	s.t.Helper()
+	s.begun += s.store.BegunResolved()
 	s.session.close()
 	s.session.open(s.opened)
 }
@@ -129,6 +131,9 @@ func (s *foldingSession) checkAll() {
 		s.t.Fatalf("sources are %+v, %v, want %+v", sources, err, want)
 	}
 	s.checkMinutes(math.MinInt64, math.MaxInt64)
+	if got, want := s.begun+s.store.BegunResolved(), s.model.BegunResolved(); got != want {
+		s.t.Fatalf("%d episodes have been found to begin with a resolve, want %d", got, want)
+	}
 }
 
 func (s *foldingSession) checkMinutes(from, to int64) {
@@ -169,6 +174,9 @@ func testFlapping(t *testing.T, open func(*testing.T) EpisodeStore) {
 	}
 	s.foldAll()
 	s.checkAll()
+	if s.model.BegunResolved() == 0 {
+		t.Error("none of the episodes begins with a resolve")
+	}
 	all := s.model.Episodes(AllEpisodes())
 	for range 300 {
 		q := g.Query(all)

@@ -208,6 +208,18 @@ func (f *Folding) Episodes(q *alert.EpisodeQuery) (answer []*alert.Episode) {
 	return answer
 }
 
+// BegunResolved counts the episodes whose first receipt is a resolve.
+func (f *Folding) BegunResolved() (n uint64) {
+	for _, a := range f.alerts {
+		for _, e := range a.episodes {
+			if e.log[0].alert.Status == alert.Resolved {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Number tells f which number the store has given an episode, which is found by
 // source, label set and beginning. It returns false where there is none.
 func (f *Folding) Number(stored *alert.Episode) bool {
