@@ -220,7 +220,7 @@ func TestMergeFailureIsReported(t *testing.T) {
 	s := newDatabases(t).open(t)
 	s.merger.sizes.together = 2
 	s.merger.written = 0
-	failed := make(chan error, 1)
+	failed := make(chan error, 10)
 	s.OnMergeFailure(func(err error) { failed <- err })
 	s.mustPosition(t)
 	s.mustWrite(t, journal, 0, delivery(1))
@@ -228,6 +228,14 @@ func TestMergeFailureIsReported(t *testing.T) {
 	s.mustWrite(t, journal, 1, manySets(2, 0, 1))
 	if err := <-failed; !errors.Is(err, runs.ErrDamaged) {
 		t.Errorf("got %v", err)
+	}
+	s.merger.done.Wait()
+	for seq := range uint64(6) { // it has tried after 2; the next are after 4 more and 8 more
+		s.mustWrite(t, journal, 2+seq, manySets(3+seq, int(3+seq), 1))
+		s.merger.done.Wait()
+	}
+	if n := 1 + len(failed); n != 2 {
+		t.Errorf("with 6 more runs it has tried %d times, want 2", n)
 	}
 	_, err := reader{pool: s.pool}.Candidates(t.Context(), storage.Narrowing{Equal: []alert.Pair{{Name: "alertname", Value: "A"}}}, 0, 10)
 	if !errors.Is(err, runs.ErrDamaged) {

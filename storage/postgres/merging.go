@@ -87,6 +87,7 @@ type merger struct {
 	written int  // runs since it last looked
 	again   bool // it is to look once more
 	thin    bool // and to look for runs whose label sets are gone
+	fails   int  // in a row
 }
 
 func newMerger(s *Store) *merger {
@@ -151,10 +152,32 @@ func (m *merger) loop() {
 		if !again {
 			return
 		}
-		if err := m.run(m.ctx, thin); err != nil && m.ctx.Err() == nil && failed != nil {
+		err := m.run(m.ctx, thin)
+		if m.ctx.Err() != nil {
+			continue
+		}
+		m.ended(err, thin)
+		if err != nil && failed != nil {
 			failed(fmt.Errorf("merge runs of the label index; reading gets slower, and it is tried again when more come: %w", err))
 		}
 	}
+}
+
+// mostSetBack bounds the doubling of ended: some eight thousand runs.
+const mostSetBack = 10
+
+// ended sets a merge back that failed, for what did once may do so for good: the next is
+// when twice as many runs have come as before the last. Thinning out waits for it.
+func (m *merger) ended(err error, thin bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		m.fails = 0
+		return
+	}
+	m.fails++
+	m.thin = m.thin || thin
+	m.written = m.sizes.together - m.sizes.together<<min(m.fails, mostSetBack)
 }
 
 // run merges until there is nothing to merge.
