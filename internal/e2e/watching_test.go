@@ -287,7 +287,7 @@ func TestDashboardShowsSomething(t *testing.T) {
 	})
 	t.Logf("every panel shows something after %v", time.Since(began).Round(time.Second))
 
-	want := map[string]bool{"StormdrainRefusesDeliveries": true, "StormdrainAlertsQuarantined": true, "StormdrainBodiesQuarantined": true}
+	want := map[string]bool{"StormdrainRefusesDeliveries": true, "StormdrainAlertsQuarantined": true, "StormdrainBodiesQuarantined": true, "StormdrainResolvedWithoutFiring": true}
 	eventually(t, 30*time.Second, func() string {
 		if got := prom.alerts(); !maps.Equal(got, want) {
 			return fmt.Sprintf("firing are %v, want %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
