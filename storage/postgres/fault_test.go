@@ -336,10 +336,11 @@ func TestWrongExpectation(t *testing.T) {
 	s.mustBeIndexed(t)
 }
 
-// TestNumbersGivenOutAgain has the server give out the same numbers twice, as it
-// may after a crash when the first time was never committed.
-func TestNumbersGivenOutAgain(t *testing.T) {
-	t.Parallel()
+// numbersGivenOutAgain has the server give out the same numbers twice, as it may after a
+// crash when the first time was never committed: to the store that it returns, and to
+// another, which has used them. The delivery is none of that one's.
+func numbersGivenOutAgain(t *testing.T) (s *Store, different storagetest.Delivery) {
+	t.Helper()
 	d := newDatabases(t)
 	s, other := d.open(t), d.open(t)
 	s.mustPosition(t)
@@ -360,10 +361,17 @@ func TestNumbersGivenOutAgain(t *testing.T) {
 	if err := other.Write(t.Context(), storagetest.Batch(elsewhere, 0, delivery(1))); err != nil {
 		t.Fatal(err)
 	}
-	s.mustPosition(t) // as the pipeline does after every failure
-	different := delivery(1)
+	different = delivery(1)
 	different.Alerts[0].Labels = storagetest.Labels("alertname", "B")
 	different.Alerts[0].Details = alert.Details{Annotations: storagetest.Pairs("c", "d")}
+	return s, different
+}
+
+// TestNumbersGivenOutAgain: this process asks for its position before it writes.
+func TestNumbersGivenOutAgain(t *testing.T) {
+	t.Parallel()
+	s, different := numbersGivenOutAgain(t)
+	s.mustPosition(t) // as the pipeline does after every failure
 	if err := s.Write(t.Context(), storagetest.Batch(journal, 0, different)); err != nil {
 		t.Fatal(err)
 	}
@@ -376,30 +384,8 @@ func TestNumbersGivenOutAgain(t *testing.T) {
 // crashed, for its connections were idle. The batch is not refused for that.
 func TestNumbersGivenOutAgainUnnoticed(t *testing.T) {
 	t.Parallel()
-	d := newDatabases(t)
-	s, other := d.open(t), d.open(t)
-	s.mustPosition(t)
-	c, release, err := s.pool.acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = s.supply.fetch(t.Context(), c, 1)
-	release()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.mustExec(t, `ALTER SEQUENCE dictionary_blocks RESTART`)
-	elsewhere := alert.ID{8}
-	if _, err := other.Position(t.Context(), elsewhere); err != nil {
-		t.Fatal(err)
-	}
-	if err := other.Write(t.Context(), storagetest.Batch(elsewhere, 0, delivery(1))); err != nil {
-		t.Fatal(err)
-	}
-	different := delivery(1)
-	different.Alerts[0].Labels = storagetest.Labels("alertname", "B")
-	different.Alerts[0].Details = alert.Details{Annotations: storagetest.Pairs("c", "d")}
-	err = s.Write(t.Context(), storagetest.Batch(journal, 0, different))
+	s, different := numbersGivenOutAgain(t)
+	err := s.Write(t.Context(), storagetest.Batch(journal, 0, different))
 	var permanent interface{ Permanent() bool }
 	if err == nil || errors.As(err, &permanent) {
 		t.Errorf("got %v, want an error that may pass", err)
