@@ -305,6 +305,22 @@ func TestStoringIsExactlyOnceWhateverTheStoreDoes(t *testing.T) {
 	p.counts.wantBalance(t)
 }
 
+func TestCloseStoresOnWhileTheStoreTakesABatchNowAndThen(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	held := make(chan struct{}) // until there is a backlog, which makes a batch of every 16 deliveries
+	fails := every(2)
+	p := openParts(t, dir, func(cfg *config.Config, s *troubledStore) {
+		cfg.Storage.BatchRows = 1
+		s.before = func() error { <-held; return fails() }
+	})
+	p.send(0, 160)
+	close(held)
+	p.close()
+	p.wantStored(160)
+	p.counts.wantBalance(t)
+}
+
 func TestStoreDownAtTheStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

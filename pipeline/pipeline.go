@@ -215,7 +215,8 @@ func (p *Pipeline) Ready() error {
 	return p.journal.Ready()
 }
 
-// giveUpAfter is how many attempts to store may fail during Close.
+// giveUpAfter is how many attempts to store may fail one after the other during
+// Close, with nothing stored between them.
 const giveUpAfter = 3
 
 // Close stores what was taken in as long as ctx and the store allow, and stops
@@ -233,17 +234,27 @@ func (p *Pipeline) Close(ctx context.Context) error {
 
 // handOn waits until everything up to target is stored.
 func (p *Pipeline) handOn(ctx context.Context, target uint64) error {
-	for failed := 0; ; {
+	select {
+	case <-p.setback: // of before
+	default:
+	}
+	var failed int
+	var last uint64
+	for {
 		at, changed := p.stored.look()
 		if at >= target {
 			return nil
+		}
+		if at > last {
+			last, failed = at, 0
 		}
 		var err error
 		select {
 		case <-changed:
 			continue
 		case <-p.setback:
-			if failed++; failed < giveUpAfter {
+			failed++
+			if now, _ := p.stored.look(); failed < giveUpAfter || now > last {
 				continue
 			}
 			err = errors.New("the store is down")
