@@ -19,12 +19,14 @@ type grammar struct {
 	Version versionFlag `name:"version" help:"Print version, commit and Go version."`
 
 	Serve       struct{} `cmd:"" default:"1" help:"Receive alerts and answer queries. This is what stormdrain does without a command."`
-	CheckConfig struct{} `cmd:"" name:"check-config" help:"Read the configuration, print OK or what is wrong with it (status 1), and start nothing."`
-	Doctor      Doctor   `cmd:"" help:"Look at this machine and at the store with the settings that serve would have: is it fit? Status 1 when a check fails."`
-	Rebuild     struct{} `cmd:"" name:"rebuild-episodes" help:"Forget every episode and make them anew of the events in the store. With SQLite no server may run; with Postgres servers may, and fold their own events again."`
-	Bench       Bench    `cmd:"" help:"Load a running server at a constant rate, and say how long it took to answer."`
-	Query       Query    `cmd:"" help:"Ask a running server what fired: episodes, events or statistics, as a table or for machines."`
-	Health      Health   `cmd:"" help:"Ask a running server whether it can take alerts; exit status 1 when it cannot. For container health checks."`
+	CheckConfig struct {
+		File string `arg:"" optional:"" help:"The same as --config.file."`
+	} `cmd:"" name:"check-config" help:"Read the configuration, print OK or what is wrong with it (status 1), and start nothing."`
+	Doctor  Doctor   `cmd:"" help:"Look at this machine and at the store with the settings that serve would have: is it fit? Status 1 when a check fails."`
+	Rebuild struct{} `cmd:"" name:"rebuild-episodes" help:"Forget every episode and make them anew of the events in the store. With SQLite no server may run; with Postgres servers may, and fold their own events again."`
+	Bench   Bench    `cmd:"" help:"Load a running server at a constant rate, and say how long it took to answer."`
+	Query   Query    `cmd:"" help:"Ask a running server what fired: episodes, events or statistics, as a table or for machines."`
+	Health  Health   `cmd:"" help:"Ask a running server whether it can take alerts; exit status 1 when it cannot. For container health checks."`
 }
 
 const description = `Takes alerts from Alertmanager and keeps every one of them.
@@ -88,7 +90,24 @@ func (c *commandLine) parse(args []string) (command string, err error) {
 		return command, c.refuseSettings(command)
 	}
 	c.doctor = read.Doctor
-	return command, nil
+	return command, c.giveFile(read.CheckConfig.File)
+}
+
+// giveFile is --config.file by another name.
+func (c *commandLine) giveFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	for _, s := range c.settings {
+		if s.key != "config.file" {
+			continue
+		}
+		if len(s.given) > 0 {
+			return errors.New("a file and --config.file: give one of them")
+		}
+		s.given = []string{path}
+	}
+	return nil
 }
 
 // usageError adds what to do to kong's message.

@@ -135,6 +135,12 @@ func TestSampleFile(t *testing.T) {
 	if out := invoke(nil, "check-config", "--config.file="+path); out.stdout != "OK\n" {
 		t.Errorf("%+v", out)
 	}
+	if out := invoke(nil, "check-config", path); out.stdout != "OK\n" || out.cfg.File != path {
+		t.Errorf("%+v", out)
+	}
+	if out := invoke(nil, "check-config", path, "--config.file="+path); out.code != ExitUsage {
+		t.Errorf("two files: %+v", out)
+	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
