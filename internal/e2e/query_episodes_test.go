@@ -30,8 +30,9 @@ func TestQueryOfEpisodes(t *testing.T) {
 		post("Latency", "firing", "09:05:00", "00:00:00")
 		c.waitAtRest()
 		eventually(t, startLimit, func() string {
-			if stdout, stderr, _ := p.ask("-o", "ndjson"); strings.Count(stdout, "\n") != 4 {
-				return stdout + stderr
+			stdout, stderr, _ := p.ask("-o", "ndjson")
+			if n := strings.Count(stdout, "\n"); n != 4 {
+				return fmt.Sprintf("%d episodes: %s%s", n, stdout, stderr)
 			}
 			return ""
 		})
