@@ -13,11 +13,11 @@ import (
 // numbers, so what was sent need not be remembered to be compared with what
 // came back.
 //
-// The texts are those of Alertmanager 0.34, some 940 bytes an alert. Requests
-// differ in the startsAt of their first alert, whose fraction of a second is the
-// request's number; every other alert of a label set began at the same moment,
-// as in a storm in which groups are sent again and again. Every tenth alert of a
-// request is resolved.
+// The texts are those of Alertmanager 0.34, some 940 bytes an alert. A label set
+// began to fire at the same moment whenever it comes, as in a storm in which
+// groups are sent again and again. Every tenth alert of a request is resolved.
+// Requests differ in truncatedAlerts, which has the request's number in it:
+// whatever else could differ would make a new alert of a repeated one.
 type Script struct {
 	Run      string // letters and digits, in every label set and in the receiver: no two runs on one server may share it
 	Alerts   int    // of a request
@@ -27,15 +27,14 @@ type Script struct {
 
 // Hours after Epoch, which is cut to the full hour.
 const (
-	laterAlerts = 0 // an alert that is not the first of its request began within this hour,
-	firstAlerts = 1 // a first one in the first second of this one,
-	resolutions = 2 // and what is resolved ended at the beginning of this one
+	firings     = 0 // an alert began within this hour,
+	resolutions = 1 // and what is resolved ended at the beginning of this one
 )
 
 const (
 	namespaces      = 20
 	mostSets        = 1_000_000_000 // nine digits
-	mostRequests    = 1_000_000_000 // nine digits of a second
+	mostRequests    = 1_000_000_000 // nine digits of truncatedAlerts
 	alertsOfRequest = 10_000
 )
 
@@ -134,10 +133,7 @@ func (s *Script) Alert(n, i int) Alert {
 			"description": descriptionBefore + namespaceOf(set) + "/" + podOf(set) + descriptionAfter,
 			"runbook_url": runbook, "summary": summary,
 		},
-		StartsAt: epoch.Add(laterAlerts*time.Hour + time.Duration(set%millisOfHour)*time.Millisecond),
-	}
-	if i == 0 {
-		a.StartsAt = epoch.Add(firstAlerts*time.Hour + time.Duration(n))
+		StartsAt: epoch.Add(firings*time.Hour + time.Duration(set%millisOfHour)*time.Millisecond),
 	}
 	if resolved(i) {
 		a.Status, a.EndsAt = "resolved", epoch.Add(resolutions*time.Hour)

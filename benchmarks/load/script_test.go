@@ -31,7 +31,7 @@ func TestRequestsFollowTheScript(t *testing.T) {
 		s := Script{Run: "7c9e6679", Alerts: alerts, Distinct: distinct, Epoch: time.Date(2026, 11, 23, 21, 59, 0, 5, time.FixedZone("", 3600))}
 		first := newRequest(&s, "/webhook/bench", "h:1", "X-A: b\r\n", true)
 		r := first.clone()
-		seen := map[string]bool{}
+		seen, began := map[string]bool{}, map[int]time.Time{}
 		for _, n := range numbers {
 			text := r.number(n)
 			req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(text)))
@@ -70,6 +70,11 @@ func TestRequestsFollowTheScript(t *testing.T) {
 				if set, ok := s.SetOf(a.Labels["pod"]); !ok || set != s.Set(n, i) {
 					t.Errorf("alert %d of request %d: %q is set %d", i, n, a.Labels["pod"], set)
 				}
+				set := s.Set(n, i)
+				if at, ok := began[set]; ok && !at.Equal(a.StartsAt) {
+					t.Errorf("set %d began at %v and at %v: a storm sends the same alerts again", set, at, a.StartsAt)
+				}
+				began[set] = a.StartsAt
 				if a.StartsAt.After(s.Epoch.Add(3 * time.Hour)) {
 					t.Errorf("alert %d of request %d is to come: %v", i, n, a.StartsAt)
 				}

@@ -15,6 +15,7 @@ type request struct {
 	text  []byte
 	body  int    // where it begins
 	id    int    // where the number in X-Request-ID goes; -1: there is none
+	left  int    // where it goes in truncatedAlerts
 	slots []slot // one for each alert; shared by the clones
 	*fingerprints
 
@@ -25,14 +26,14 @@ type request struct {
 type slot struct {
 	labelNamespace, labelPod int
 	textNamespace, textPod   int // again, in the description
-	startsAt                 int // minutes, seconds and milliseconds; of the first alert the nine digits behind the second
+	startsAt                 int // minutes, seconds and milliseconds
 	fingerprint              int
 }
 
 // newRequest builds the request. head are header lines, each with its end.
 func newRequest(s *Script, path, host, head string, withID bool) *request {
 	r := &request{script: s, id: -1, fingerprints: newFingerprints(s)}
-	body, slots := body(s)
+	body, left, slots := body(s)
 	var b strings.Builder
 	b.WriteString("POST " + path + " HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\n" + head)
 	if withID {
@@ -41,6 +42,7 @@ func newRequest(s *Script, path, host, head string, withID bool) *request {
 	}
 	b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n")
 	r.body = b.Len()
+	r.left = r.body + left
 	b.WriteString(body)
 	for i := range slots {
 		slots[i].move(r.body)
@@ -67,6 +69,7 @@ func (r *request) number(n int) []byte {
 	if r.id >= 0 {
 		putDigits(r.text[r.id:r.id+setDigits], n)
 	}
+	putDigits(r.text[r.left:r.left+setDigits], n)
 	for i := range r.slots {
 		at, set := &r.slots[i], r.script.Set(n, i)
 		namespace := r.text[at.labelNamespace : at.labelNamespace+namespaceWidth]
@@ -78,10 +81,6 @@ func (r *request) number(n int) []byte {
 		putDigits(pod[podWidth-setDigits:], set)
 		copy(r.text[at.textPod:], pod)
 		putHex(r.text[at.fingerprint:at.fingerprint+16], r.of(set, pod))
-		if i == 0 {
-			putDigits(r.text[at.startsAt:at.startsAt+setDigits], n)
-			continue
-		}
 		millis, starts := set%millisOfHour, r.text[at.startsAt:]
 		putDigits(starts[0:2], millis/60_000)
 		putDigits(starts[3:5], millis/1000%60)
@@ -133,10 +132,10 @@ func fnv(h uint64, b []byte) uint64 {
 }
 
 // body returns the body of request 0 and where its places are.
-func body(s *Script) (string, []slot) {
+func body(s *Script) (text string, left int, slots []slot) {
 	epoch := s.Epoch.UTC().Truncate(time.Hour)
 	hour := func(h time.Duration) string { return epoch.Add(h * time.Hour).Format("2006-01-02T15:") }
-	slots := make([]slot, s.Alerts)
+	slots = make([]slot, s.Alerts)
 	var b strings.Builder
 	// place writes prefix and leaves a gap of zeros behind it.
 	place := func(prefix string, width int) int {
@@ -161,20 +160,18 @@ func body(s *Script) (string, []slot) {
 		at.textNamespace = place(descriptionBefore+namespacePrefix, namespaceWidth)
 		at.textPod = place("/"+podPrefix, podWidth)
 		b.WriteString(descriptionAfter + `",` + commonAnnotations + `},"startsAt":"`)
-		if i == 0 {
-			at.startsAt = place(hour(firstAlerts)+"00:00.", setDigits)
-		} else {
-			at.startsAt = place(hour(laterAlerts), 0)
-			b.WriteString("00:00.000")
-		}
+		at.startsAt = place(hour(firings), 0)
+		b.WriteString("00:00.000")
 		b.WriteString(`Z","endsAt":"` + ends + `","generatorURL":"` + strings.ReplaceAll(generator, "&", `\u0026`) + `","fingerprint":"`)
 		at.fingerprint = place("", 16)
 		b.WriteString(`"}`)
 	}
 	fmt.Fprintf(&b, `],"notification_reason":%q,"groupLabels":{"alertname":%q,"cluster":%q},"commonLabels":{"alertname":%q,"bench_run":%q,"cluster":%q,`+
-		`"prometheus":%q,"severity":%q},"commonAnnotations":{%s},"routeLabels":{},"externalURL":%q,"version":"4","groupKey":%q,"truncatedAlerts":0}`+"\n",
+		`"prometheus":%q,"severity":%q},"commonAnnotations":{%s},"routeLabels":{},"externalURL":%q,"version":"4","groupKey":%q,`,
 		reason, alertname, cluster, alertname, s.Run, cluster, prometheus, severity, commonAnnotations, externalURL, groupKey)
-	return b.String(), slots
+	left = place(`"truncatedAlerts":1`, setDigits) // a number does not begin with a zero
+	b.WriteString("}\n")
+	return b.String(), left, slots
 }
 
 const commonAnnotations = `"runbook_url":"` + runbook + `","summary":"` + summary + `"`

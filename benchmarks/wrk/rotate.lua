@@ -4,10 +4,10 @@
 --   BODIES  files to send instead, with blanks between
 --   SAME    1: send them as they are, again and again. That measures the
 --           server's cache of whole bodies, which is there for Alertmanager's
---           retries. By default no two requests of a run are the same: the first
---           startsAt of each has the request's number for its fraction of a second
---   RUN     a number that makes this run differ from the one before it, on the
---           same server; default 0
+--           retries. By default no two requests of a run are the same: each has
+--           its number in truncatedAlerts
+--   RUN     a number from 0 to 99 999 that makes this run differ from the one
+--           before it, on the same server; default 0
 --
 --   wrk -t1 -c64 -d5s --latency -s benchmarks/wrk/rotate.lua http://127.0.0.1:9567/webhook/bench
 --
@@ -24,7 +24,6 @@ local some = {
 
 local same = os.getenv("SAME") == "1"
 local run = tonumber(os.getenv("RUN") or "0")
-local noon = 1795435200 -- 2026-11-23T12:00:00Z
 
 local function files()
 	local all = {}
@@ -43,13 +42,12 @@ local function read(path)
 	return text
 end
 
--- Puts a time of a fixed length where the first startsAt was, a day before it or
--- more, so that it stays before its endsAt; nine digits of it are filled in later.
+-- Puts where truncatedAlerts was the run, the thread and the place of seven digits
+-- that are filled in later.
 local function stamped(text, path, thread)
-	local first, last = text:find('"startsAt":"[^"]*"')
-	if not first then error(path .. " has no startsAt to make requests differ by; with SAME=1 it needs none") end
-	local second = os.date("!%Y-%m-%dT%H:%M:%S", noon - 86400 - run)
-	return text:sub(1, first - 1) .. '"startsAt":"' .. second .. string.format(".%02d#######Z", thread) .. '"' .. text:sub(last + 1)
+	local first, last = text:find('"truncatedAlerts":%d+')
+	if not first then error(path .. " has no truncatedAlerts to make requests differ by; with SAME=1 it needs none") end
+	return text:sub(1, first - 1) .. string.format('"truncatedAlerts":1%02d%05d#######', thread, run) .. text:sub(last + 1)
 end
 
 local function format(text)
@@ -72,7 +70,7 @@ function init()
 			heads[i - 1] = format(text)
 		else
 			local whole = format(stamped(text, path, thread_number))
-			local first, last = whole:find('"startsAt":"[^"#]*#######')
+			local first, last = whole:find('"truncatedAlerts":%d+#######')
 			heads[i - 1], tails[i - 1] = whole:sub(1, last - 7), whole:sub(last + 1)
 		end
 	end
