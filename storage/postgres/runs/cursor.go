@@ -15,6 +15,7 @@ type Cursor struct {
 	rest   []byte
 	left   uint64 // entries of the key that are to come
 	before int64  // Last of the entry before, if it is of the same key
+	within bool   // behind the first key, which is the page's: from here on keys rise
 	bad    bool
 }
 
@@ -30,7 +31,8 @@ func (c *Cursor) Next() (e Entry, ok bool) {
 		}
 		step := c.varint()
 		c.key += Key(step >> 1)
-		c.left, c.before = 1, c.base
+		c.bad = c.bad || c.within && step>>1 == 0
+		c.left, c.before, c.within = 1, c.base, true
 		if step&1 != 0 {
 			c.left = c.varint()
 		}

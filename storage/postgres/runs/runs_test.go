@@ -202,6 +202,7 @@ func TestSortPairs(t *testing.T) {
 func FuzzPages(f *testing.F) {
 	f.Add(int64(1), []byte{}, uint16(0))
 	f.Add(int64(5), []byte{0, 2, 3, 1, 4, 5, 2, 6}, uint16(40))
+	f.Add(int64(-142), []byte{5, 2, 16, 4, 0, 2}, uint16(4)) // a key twice, the second time with less
 	f.Add(int64(1<<62), binary.AppendUvarint([]byte{1}, 1<<63), uint16(2000))
 	f.Fuzz(func(t *testing.T, base int64, in []byte, limit uint16) {
 		readAnything(t, base, in)
