@@ -19,6 +19,18 @@ type Folder interface {
 // row is written once a fold and not once a receipt.
 const foldShare = 10
 
+// foldCalm is how many times as long the next one waits where that is no more than
+// foldCalmMost: a storm's label sets are all in each fold, however soon it comes.
+const (
+	foldCalm     = 50
+	foldCalmMost = 2 * time.Second
+)
+
+// foldPause is from the end of a fold to the beginning of the next.
+func foldPause(took time.Duration) time.Duration {
+	return max(foldShare*took, min(foldCalm*took, foldCalmMost))
+}
+
 // foldEarly is how much of what may be put aside makes a fold due at once: what is
 // let go of must be read again.
 const foldEarly = 0.5
@@ -85,7 +97,7 @@ func (f *folding) fold(ctx context.Context, busy bool) {
 		f.p.log.Info().Msg("episodes are being folded again")
 	}
 	f.failed, f.owed = 0, more
-	f.due = time.Now().Add(foldShare * took)
+	f.due = time.Now().Add(foldPause(took))
 	if !more {
 		f.p.unfolded.end()
 		return

@@ -25,10 +25,11 @@ func warmRate(t Target, rate int) int {
 	return min(rate, 1000)
 }
 
-// constantRate sends; no two runs on one server may have the same number.
-func (r *Runner) constantRate(ctx context.Context, i *instance, number, rate int, long time.Duration) (load.Result, error) {
-	cfg := load.DefaultConfig(fmt.Sprint("run", number))
-	cfg.Address, cfg.Path, cfg.Rate, cfg.Duration, cfg.Connections = i.address, Path, rate, long, r.Connections
+// constantRate sends from a request of the storm on; no two runs on one server may
+// send the same one. The label sets are the same, so that a warm-up makes them known.
+func (r *Runner) constantRate(ctx context.Context, i *instance, first, rate int, long time.Duration) (load.Result, error) {
+	cfg := load.DefaultConfig("storm")
+	cfg.Address, cfg.Path, cfg.Rate, cfg.Duration, cfg.Connections, cfg.First = i.address, Path, rate, long, r.Connections, first
 	return load.Run(ctx, cfg)
 }
 
@@ -42,7 +43,7 @@ func (r *Runner) steadyRun(ctx context.Context, i *instance, s *report.Steady, l
 	}
 	s.Server, s.Invalid, err = r.observed(ctx, i, func() (time.Duration, error) {
 		before := ownCPU()
-		s.Load, err = r.constantRate(ctx, i, 1, s.Rate, long)
+		s.Load, err = r.constantRate(ctx, i, warm.Due, s.Rate, long)
 		return ownCPU() - before, err
 	})
 	if err != nil {
