@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"stormdrain/internal/alert"
+	"stormdrain/storage/fold"
 )
 
 // unknown is an entry whose number this process does not remember.
@@ -191,6 +192,7 @@ func (t *transaction) copyInto(ctx context.Context, table string, which []unknow
 		}
 		if u.kind == alert.KindLabelSet {
 			addKeys(&t.index, t.numbers[u.index], content)
+			t.noteSeverity(t.numbers[u.index], content)
 		}
 		if dst, err = appendEntry(dst, u, t.numbers[u.index], content); err != nil {
 			// The journal holds it as it is: it will not get better.
@@ -198,6 +200,15 @@ func (t *transaction) copyInto(ctx context.Context, table string, which []unknow
 		}
 		return dst, nil
 	})
+}
+
+// noteSeverity spares the fold that comes a look at the label set.
+func (t *transaction) noteSeverity(number int64, content []byte) {
+	f := alert.FieldsOf(content)
+	f.Uint64() // the fingerprint
+	if name, ok := fold.Share(&t.names, valueOf(f, "severity")); ok {
+		t.added = append(t.added, addedSet{number, name})
+	}
 }
 
 func (t *transaction) content(u unknown) ([]byte, error) {
@@ -222,6 +233,7 @@ func (t *transaction) mergeEntries(ctx context.Context, kind alert.EntryKind, wh
 	if err := t.exec(ctx, `INSERT INTO `+table+` SELECT * FROM new_`+table+` ORDER BY identity ON CONFLICT (identity) DO NOTHING`); err != nil {
 		return err
 	}
+	t.added = t.added[:0] // some are another process's
 	ours := make([]int64, len(which))
 	for i, u := range which {
 		ours[i] = t.numbers[u.index]

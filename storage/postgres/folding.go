@@ -58,11 +58,12 @@ func (f *folder) renew(epoch int64) {
 	}
 }
 
-// add takes a batch that is committed.
-func (f *folder) add(b *alert.Batch, numbers []int64, epoch int64) {
+// add takes a batch that is committed, and the label sets that it has added.
+func (f *folder) add(b *alert.Batch, numbers []int64, epoch int64, added []addedSet) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.renew(epoch)
+	f.severities.add(added)
 	if b.Journal != f.pending.Journal() {
 		f.at = noTime
 	}
@@ -227,6 +228,7 @@ func (f *folding) fold(ctx context.Context, j *unfolded) (more bool, err error) 
 	}
 	f.behind = nil // its room is for what is seldom
 	f.pending.Reset()
+	f.severities.folded()
 	return f.p.To() < j.position, nil
 }
 

@@ -12,29 +12,6 @@ import (
 	"stormdrain/internal/alert"
 )
 
-// severities are those of label sets, by number: what never changes.
-type severities struct {
-	bySet  map[int64]string
-	shared map[string]string // so that each is in memory once
-}
-
-// maxSeverities bounds them: 1 MB, with severities as people use them.
-const maxSeverities = 1 << 14
-
-func (s *severities) forget() { s.bySet, s.shared = nil, nil }
-
-func (s *severities) put(set int64, severity string) {
-	if s.bySet == nil {
-		s.bySet, s.shared = map[int64]string{}, map[string]string{}
-	}
-	one, ok := s.shared[severity]
-	if !ok {
-		one = severity
-		s.shared[one] = one
-	}
-	s.bySet[set] = one
-}
-
 // nameID is 128 bits of the hash of what a sender chose.
 func nameID(name string) alert.ID {
 	sum := sha256.Sum256([]byte(name))
@@ -118,12 +95,10 @@ type minuteKey struct {
 // minutes adds up what was counted by label set.
 func (f *folding) minutes(ctx context.Context) (map[minuteKey]alert.Minute, error) {
 	tallies := f.p.Minutes()
-	if len(f.severities.bySet) > maxSeverities {
-		f.severities.forget()
-	}
+	f.severities.bound()
 	missing, asked := newInt8s(), map[int64]struct{}{}
 	for _, t := range tallies {
-		if _, ok := f.severities.bySet[t.Set]; ok {
+		if _, ok := f.severities.of(t.Set); ok {
 			continue
 		}
 		if _, ok := asked[t.Set]; !ok {
@@ -144,7 +119,8 @@ func (f *folding) minutes(ctx context.Context) (map[minuteKey]alert.Minute, erro
 	}
 	sums := map[minuteKey]alert.Minute{}
 	for _, t := range tallies {
-		key := minuteKey{t.Minute, f.severities.bySet[t.Set]}
+		severity, _ := f.severities.of(t.Set)
+		key := minuteKey{t.Minute, severity}
 		m := sums[key]
 		m.Firing += t.Firing
 		m.Resolved += t.Resolved

@@ -10,6 +10,7 @@ import (
 
 	"stormdrain/internal/alert"
 	"stormdrain/storage"
+	"stormdrain/storage/fold"
 	"stormdrain/storage/postgres/runs"
 )
 
@@ -69,7 +70,7 @@ func (s *Store) storeOn(ctx context.Context, c *pgconn.PgConn, b *alert.Batch, c
 		return err
 	}
 	s.numbers.add(b.Entries, t.numbers, t.unknown, t.epoch)
-	s.folder.add(b, t.numbers, t.epoch)
+	s.folder.add(b, t.numbers, t.epoch, t.added)
 	s.merger.wrote(t.runs)
 	return nil
 }
@@ -129,6 +130,8 @@ type transaction struct {
 	epoch int64 // the one that it is
 	below int64 // of the sweep under way; 0: there is none
 
+	added  []addedSet // label sets
+	names  fold.Names // of their severities
 	parts  []part
 	index  runs.Builder // of the label sets that are new
 	runs   int          // of the index that were written
@@ -144,6 +147,7 @@ func (s *Store) transaction(c *pgconn.PgConn, b *alert.Batch) *transaction {
 	t.c, t.b, t.journal, t.epoch, t.below, t.runs = c, b, 0, 0, 0, 0
 	t.numbers = slices.Grow(t.numbers[:0], len(b.Entries))[:len(b.Entries)]
 	clear(t.numbers)
+	t.added = t.added[:0]
 	return t
 }
 
@@ -156,7 +160,7 @@ func (s *Store) putBack(t *transaction) {
 	t.c, t.b = nil, nil
 	t.index.Reset()
 	t.numbers, t.unknown, t.missing, t.parts = spare(t.numbers), spare(t.unknown), spare(t.missing), spare(t.parts)
-	t.twins = spare(t.twins)
+	t.twins, t.added = spare(t.twins), spare(t.added)
 	if cap(t.tuples) > 2*tupleBytes {
 		t.tuples = nil
 	}

@@ -1,6 +1,6 @@
 package sqlite
 
-import "strings"
+import "stormdrain/storage/fold"
 
 // severities are those of the label sets that got the last numbers, in their stored
 // form: a fold of alerts that are new reads none of their label sets again. A number
@@ -8,18 +8,13 @@ import "strings"
 type severities struct {
 	first  int64    // number of the label set of names[0]; those of the others follow
 	names  []string // unknownSeverity: to be read
-	shared map[string]string
+	shared fold.Names
 }
 
 const (
 	// maxSeverities is how many are kept at least, as many as the new alerts that may
 	// wait to be folded.
 	maxSeverities = 1 << 15
-
-	// A severity is a sender's choice: long ones are not kept, and when there are many
-	// each may be in memory several times.
-	maxSeverityBytes    = 64
-	maxSharedSeverities = 256
 
 	// unknownSeverity is none that is stored: storage.Escape leaves no NUL.
 	unknownSeverity = "\x00"
@@ -41,23 +36,12 @@ func (s *severities) add(sets []addedSet) {
 			s.first += maxSeverities
 			s.names = append(s.names[:0], s.names[maxSeverities:]...)
 		}
-		s.names = append(s.names, s.share(set.severity))
+		name, ok := fold.Share(&s.shared, set.severity)
+		if !ok {
+			name = unknownSeverity
+		}
+		s.names = append(s.names, name)
 	}
-}
-
-func (s *severities) share(name string) string {
-	if len(name) > maxSeverityBytes {
-		return unknownSeverity
-	}
-	if one, ok := s.shared[name]; ok {
-		return one
-	}
-	if len(s.shared) >= maxSharedSeverities || s.shared == nil {
-		s.shared = map[string]string{}
-	}
-	name = strings.Clone(name) // it is a part of its label set, which would stay as a whole
-	s.shared[name] = name
-	return name
 }
 
 func (s *severities) of(set int64) (name string, ok bool) {
