@@ -323,7 +323,7 @@ func (c *checker) find(n int, e *event) (best int, different string) {
 		if !ok && want.Fingerprint != e.Fingerprint {
 			continue
 		}
-		text := c.difference(&want, e)
+		text := c.difference(n, &want, e)
 		badness := 0
 		if text != "" {
 			badness += 2
@@ -355,8 +355,8 @@ func (c *checker) finish() *Verified {
 	return &c.found
 }
 
-// difference names the first field in which an event is not what was sent.
-func (c *checker) difference(want *load.Alert, e *event) string {
+// difference names the first field in which an event is not what request n said.
+func (c *checker) difference(n int, want *load.Alert, e *event) string {
 	ends := ""
 	if !want.EndsAt.IsZero() {
 		ends = want.EndsAt.Format(time.RFC3339Nano)
@@ -376,7 +376,7 @@ func (c *checker) difference(want *load.Alert, e *event) string {
 		{"receiver", c.delivery.Receiver, e.Receiver},
 		{"groupKey", c.delivery.GroupKey, e.GroupKey},
 		{"externalURL", c.delivery.ExternalURL, e.ExternalURL},
-		{"truncatedAlerts", "0", strconv.FormatUint(e.TruncatedAlerts, 10)},
+		{"truncatedAlerts", strconv.FormatUint(c.script.Truncated(n), 10), strconv.FormatUint(e.TruncatedAlerts, 10)},
 		{"deliveryExtra.notification_reason", c.delivery.NotificationReason, reason},
 	} {
 		if field.want != field.got {

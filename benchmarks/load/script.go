@@ -94,6 +94,9 @@ func (s *Script) Delivery() Delivery {
 	}
 }
 
+// Truncated is what request n says in truncatedAlerts.
+func (s *Script) Truncated(n int) uint64 { return mostRequests + uint64(n) }
+
 // RequestID is what request n says in X-Request-ID, if it says anything.
 func (s *Script) RequestID(n int) string { return fmt.Sprintf("%s-%0*d", s.Receiver(), setDigits, n) }
 

@@ -15,6 +15,7 @@ import (
 type sent struct {
 	Receiver, GroupKey, ExternalURL string
 	NotificationReason              string `json:"notification_reason"`
+	TruncatedAlerts                 uint64
 	GroupLabels, CommonLabels       map[string]string
 	Alerts                          []struct {
 		Status, GeneratorURL, Fingerprint string
@@ -54,7 +55,7 @@ func TestRequestsFollowTheScript(t *testing.T) {
 				t.Fatalf("%v in %s", err, body)
 			}
 			if d := s.Delivery(); got.Receiver != d.Receiver || got.GroupKey != d.GroupKey || got.ExternalURL != d.ExternalURL ||
-				got.NotificationReason != d.NotificationReason || !maps.Equal(got.GroupLabels, d.GroupLabels) {
+				got.NotificationReason != d.NotificationReason || got.TruncatedAlerts != s.Truncated(n) || !maps.Equal(got.GroupLabels, d.GroupLabels) {
 				t.Errorf("delivery %d: %+v", n, got)
 			}
 			for i, a := range got.Alerts {
