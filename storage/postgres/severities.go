@@ -1,8 +1,6 @@
 package postgres
 
-import (
-	"stormdrain/storage/fold"
-)
+import "stormdrain/storage/fold"
 
 // severities are those of label sets, by number: what never changes. Those of the
 // label sets that this process has added are known without being read.
