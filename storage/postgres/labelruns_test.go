@@ -25,7 +25,7 @@ var errMerging = errors.New("runs are being merged")
 func (s *Store) mustBeIndexed(t *testing.T) {
 	t.Helper()
 	err := errMerging
-	for errors.Is(err, errMerging) {
+	for tries := 0; errors.Is(err, errMerging) && tries < 10_000; tries++ {
 		err = s.checkIndex(t)
 	}
 	if err != nil {
