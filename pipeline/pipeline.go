@@ -240,30 +240,29 @@ func (p *Pipeline) handOn(ctx context.Context, target uint64) error {
 	}
 	var failed int
 	var last uint64
+	var err error
 	for {
 		at, changed := p.stored.look()
-		if at >= target {
+		switch {
+		case at >= target:
 			return nil
-		}
-		if at > last {
+		case at > last:
 			last, failed = at, 0
+		case failed >= giveUpAfter:
+			err = errors.New("the store is down")
 		}
-		var err error
+		if err != nil {
+			return fmt.Errorf("stored up to %d of %d, the rest waits in the journal: %w", at, target, err)
+		}
 		select {
 		case <-changed:
-			continue
 		case <-p.setback:
 			failed++
-			if now, _ := p.stored.look(); failed < giveUpAfter || now > last {
-				continue
-			}
-			err = errors.New("the store is down")
 		case <-p.storingDone: // closed before
 			err = context.Canceled
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
-		return fmt.Errorf("stored up to %d of %d, the rest waits in the journal: %w", at, target, err)
 	}
 }
 

@@ -68,10 +68,10 @@ func TestRequestsFollowTheScript(t *testing.T) {
 					!a.StartsAt.Equal(want.StartsAt) || !a.EndsAt.Equal(want.EndsAt) {
 					t.Fatalf("alert %d of request %d is %+v, want %+v", i, n, a, want)
 				}
-				if set, ok := s.SetOf(a.Labels["pod"]); !ok || set != s.Set(n, i) {
+				set, ok := s.SetOf(a.Labels["pod"])
+				if !ok || set != s.Set(n, i) {
 					t.Errorf("alert %d of request %d: %q is set %d", i, n, a.Labels["pod"], set)
 				}
-				set := s.Set(n, i)
 				if at, ok := began[set]; ok && !at.Equal(a.StartsAt) {
 					t.Errorf("set %d began at %v and at %v: a storm sends the same alerts again", set, at, a.StartsAt)
 				}

@@ -12,11 +12,11 @@ import (
 // overwritten to make it another one. All places have a fixed width, so nothing
 // moves and the length stays. Each sender owns one.
 type request struct {
-	text  []byte
-	body  int    // where it begins
-	id    int    // where the number in X-Request-ID goes; -1: there is none
-	left  int    // where it goes in truncatedAlerts
-	slots []slot // one for each alert; shared by the clones
+	text      []byte
+	body      int    // where it begins
+	id        int    // where the number in X-Request-ID goes; -1: there is none
+	truncated int    // where it goes in truncatedAlerts
+	slots     []slot // one for each alert; shared by the clones
 	*fingerprints
 
 	script *Script
@@ -33,7 +33,7 @@ type slot struct {
 // newRequest builds the request. head are header lines, each with its end.
 func newRequest(s *Script, path, host, head string, withID bool) *request {
 	r := &request{script: s, id: -1, fingerprints: newFingerprints(s)}
-	body, left, slots := body(s)
+	body, truncated, slots := body(s)
 	var b strings.Builder
 	b.WriteString("POST " + path + " HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\n" + head)
 	if withID {
@@ -42,7 +42,7 @@ func newRequest(s *Script, path, host, head string, withID bool) *request {
 	}
 	b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n")
 	r.body = b.Len()
-	r.left = r.body + left
+	r.truncated = r.body + truncated
 	b.WriteString(body)
 	for i := range slots {
 		slots[i].move(r.body)
@@ -69,7 +69,7 @@ func (r *request) number(n int) []byte {
 	if r.id >= 0 {
 		putDigits(r.text[r.id:r.id+setDigits], n)
 	}
-	putDigits(r.text[r.left:r.left+setDigits], n)
+	putDigits(r.text[r.truncated:r.truncated+setDigits], n)
 	for i := range r.slots {
 		at, set := &r.slots[i], r.script.Set(n, i)
 		namespace := r.text[at.labelNamespace : at.labelNamespace+namespaceWidth]
@@ -132,7 +132,7 @@ func fnv(h uint64, b []byte) uint64 {
 }
 
 // body returns the body of request 0 and where its places are.
-func body(s *Script) (text string, left int, slots []slot) {
+func body(s *Script) (text string, truncated int, slots []slot) {
 	epoch := s.Epoch.UTC().Truncate(time.Hour)
 	hour := func(h time.Duration) string { return epoch.Add(h * time.Hour).Format("2006-01-02T15:") }
 	slots = make([]slot, s.Alerts)
@@ -169,9 +169,9 @@ func body(s *Script) (text string, left int, slots []slot) {
 	fmt.Fprintf(&b, `],"notification_reason":%q,"groupLabels":{"alertname":%q,"cluster":%q},"commonLabels":{"alertname":%q,"bench_run":%q,"cluster":%q,`+
 		`"prometheus":%q,"severity":%q},"commonAnnotations":{%s},"routeLabels":{},"externalURL":%q,"version":"4","groupKey":%q,`,
 		reason, alertname, cluster, alertname, s.Run, cluster, prometheus, severity, commonAnnotations, externalURL, groupKey)
-	left = place(`"truncatedAlerts":1`, setDigits) // a number does not begin with a zero
+	truncated = place(`"truncatedAlerts":1`, setDigits) // a number does not begin with a zero
 	b.WriteString("}\n")
-	return b.String(), left, slots
+	return b.String(), truncated, slots
 }
 
 const commonAnnotations = `"runbook_url":"` + runbook + `","summary":"` + summary + `"`

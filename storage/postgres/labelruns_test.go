@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -299,6 +300,22 @@ func TestRunsOfManyProcesses(t *testing.T) {
 	s.mustBeIndexed(t)
 }
 
+// beginLookup holds a connection until the test ends.
+func (s *Store) beginLookup(t *testing.T, keys ...runs.Key) *lookup {
+	t.Helper()
+	c, release, err := s.pool.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	t.Cleanup(func() { rollback(context.Background(), c) })
+	l := &lookup{c: c, keys: keys}
+	if err := l.begin(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 // TestReaderWhileRunsAreMerged begins to read, and goes on when its runs are gone.
 func TestReaderWhileRunsAreMerged(t *testing.T) {
 	t.Parallel()
@@ -308,16 +325,7 @@ func TestReaderWhileRunsAreMerged(t *testing.T) {
 	s.mustPosition(t)
 	const sets = 60
 	s.mustWrite(t, journal, 0, manySets(1, 0, sets))
-	c, release, err := s.pool.acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
-	defer rollback(t.Context(), c)
-	l := &lookup{c: c, keys: []runs.Key{labelKey("all", "x")}}
-	if err := l.begin(t.Context(), 0); err != nil {
-		t.Fatal(err)
-	}
+	l := s.beginLookup(t, labelKey("all", "x"))
 	s.merger.sizes.together = 2
 	if err := s.merger.run(t.Context(), false); err != nil {
 		t.Fatal(err)
@@ -458,16 +466,7 @@ func TestLookupAmongLabelSetsThatAreGone(t *testing.T) {
 	if n := len(s.found(t, 10, alert.Pair{Name: "all", Value: "x"})); n != 100 {
 		t.Errorf("%d found, want 100", n)
 	}
-	c, release, err := s.pool.acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
-	defer rollback(t.Context(), c)
-	l := &lookup{c: c, keys: []runs.Key{labelKey("all", "x")}}
-	if err := l.begin(t.Context(), 0); err != nil {
-		t.Fatal(err)
-	}
+	l := s.beginLookup(t, labelKey("all", "x"))
 	page, err := l.page(t.Context(), 10)
 	if err != nil || len(page) != 10 {
 		t.Errorf("%d found, want 10; %v", len(page), err)
