@@ -72,12 +72,21 @@ func (c *contents) add(e *storedEntry, content []byte) {
 	c.of = append(c.of, contentEnd{e, len(c.bytes)})
 }
 
+func (c *contents) reset() {
+	clear(c.of)
+	c.bytes, c.of = c.bytes[:0], c.of[:0]
+}
+
 const (
 	// spareContents is how many pieces are kept: as many as there are on the way at
 	// once where all alerts are new, but for a few.
 	spareContents = 16
 	// keepContents: one that a large delivery made larger is not kept.
 	keepContents = 1 << 20
+	// mostFresh: a session that begins in the middle of a segment reads all entries that
+	// are before its first frame, of which the store has nearly all. What is let go of
+	// is read again when it is asked for, also what a giant delivery has more of.
+	mostFresh = 4 << 20
 )
 
 // getContents and putContents are like those of a pool, which would forget with every
@@ -95,8 +104,7 @@ func (r *ring) putContents(c *contents) {
 	if cap(c.bytes) > keepContents {
 		return
 	}
-	clear(c.of)
-	c.bytes, c.of = c.bytes[:0], c.of[:0]
+	c.reset()
 	select {
 	case r.spare <- c:
 	default:

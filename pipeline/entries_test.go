@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"stormdrain/internal/alert"
+	"stormdrain/internal/record"
 )
 
 // entriesOf defines n entries as the reader does, each with a content of its own.
@@ -83,5 +84,52 @@ func TestContentsAreGivenBack(t *testing.T) {
 	h.begin(1)
 	if len(r.spare) != 0 || cap(h.bytes) != 0 {
 		t.Errorf("%d pieces and room for %d bytes are kept", len(r.spare), cap(h.bytes))
+	}
+}
+
+// rereading is a journal that has what was defined.
+type rereading struct {
+	Journal
+	payloads [][]byte
+	asked    int
+}
+
+func (j *rereading) ReadEntry(_ uint64, offset int64) ([]byte, error) {
+	j.asked++
+	return j.payloads[offset], nil
+}
+
+// A start in the middle of a segment of new alerts takes no more memory than one at its
+// beginning: what stands before the first frame is read again when it is asked for.
+func TestEntriesBeforeTheFirstFrame(t *testing.T) {
+	t.Parallel()
+	const entries, size = 3000, 10_000 // 30 MB
+	j := &rereading{}
+	r := newRing(1024, 8<<20)
+	h := &heldContents{batch: 1}
+	rd := &reader{journal: j, ring: r, held: h, source: &entrySource{j, 0, h}}
+	for i := range entries {
+		payload := make([]byte, entryHeadBytes, entryHeadBytes+size)
+		payload[0] = byte(alert.KindLabelSet)
+		payload = append(payload, bytes.Repeat([]byte{byte(i)}, size)...)
+		j.payloads = append(j.payloads, payload)
+		rd.define(record.Record{Kind: record.Entry, Number: uint32(i), Offset: int64(i), Payload: payload})
+	}
+	if n := cap(rd.fresh.bytes); n > 2*mostFresh {
+		t.Errorf("%d bytes are kept", n)
+	}
+	if rd.pending > mostFresh {
+		t.Errorf("the first chunk is charged for %d bytes", rd.pending)
+	}
+	b := &batcher{current: new(batch), number: h.batch, held: h, ring: r}
+	b.add(&chunk{fresh: rd.fresh})
+	for i, e := range rd.dict {
+		b.indexOf(e)
+		if got, err := e.Content(); err != nil || !bytes.Equal(got, j.payloads[i][entryHeadBytes:]) {
+			t.Fatalf("entry %d has another content, %v", i, err)
+		}
+	}
+	if j.asked == 0 || j.asked == entries {
+		t.Errorf("%d of %d were read again", j.asked, entries)
 	}
 }

@@ -193,8 +193,13 @@ func (r *reader) define(rec record.Record) {
 	if r.fresh == nil {
 		r.fresh = r.ring.getContents()
 	}
-	r.fresh.add(e, rec.Payload[entryHeadBytes:])
-	r.pending += int64(len(rec.Payload) - entryHeadBytes)
+	content := rec.Payload[entryHeadBytes:]
+	if len(r.fresh.bytes)+len(content) > mostFresh {
+		r.fresh.reset()
+		r.pending = 0
+	}
+	r.fresh.add(e, content)
+	r.pending += int64(len(content))
 }
 
 func (r *reader) append(ctx context.Context, rec record.Record) error {
