@@ -221,11 +221,14 @@ func (p *Pending) used() int {
 // is pending can be folded, when a journal is folded and stored up to these
 // positions: folded itself when nothing must. It lets go of what others have folded.
 func (p *Pending) Behind(journal alert.ID, folded, stored uint64) (upTo uint64) {
-	switch {
-	case journal != p.journal || p.to <= folded:
+	if journal != p.journal {
 		return stored
-	case p.from < folded:
+	}
+	if p.from < folded {
 		p.Begin(journal, p.to)
+	}
+	if p.to <= folded {
+		return stored
 	}
 	return min(p.from, stored)
 }

@@ -184,6 +184,26 @@ func TestCrashBeforeFold(t *testing.T) {
 	}
 }
 
+// TestFoldedByOthers has another process fold all that this one has put aside.
+func TestFoldedByOthers(t *testing.T) {
+	t.Parallel()
+	d := newDatabases(t)
+	s, other := d.open(t), d.open(t)
+	s.mustPosition(t)
+	s.mustWrite(t, journal, 0, delivery(1), delivery(2))
+	if err := other.ForgetEpisodes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other.foldAll(t)
+	s.foldAll(t)
+	s.mustWrite(t, journal, 2, delivery(3))
+	s.foldAll(t)
+	got := s.episodes(t, &alert.EpisodeQuery{From: math.MinInt64, To: math.MaxInt64})
+	if len(got) != 1 || got[0].Receipts != 3 {
+		t.Fatalf("%d episodes, the first with %d receipts; want 1 and 3", len(got), got[0].Receipts)
+	}
+}
+
 // TestBegunResolvedCountsOnce folds a resolve that came first again: after a commit
 // that failed, and beside another process that has all made anew.
 func TestBegunResolvedCountsOnce(t *testing.T) {
