@@ -143,15 +143,14 @@ type unfolded struct {
 }
 
 // begin opens the transaction, waits for its turn and looks at the journals.
-// Statements go by indexes, however little the server knows of the tables yet. Nobody
-// waits for the disk: a fold that is lost in a crash is made again from the events.
+// Statements go by indexes, however little the server knows of the tables yet.
 func (f *folding) begin(ctx context.Context) error {
 	const journals = `SELECT number, id, position, folded, folded_at, moved_at < now() - interval '1 minute' FROM journals`
 	batch := &pgconn.Batch{}
 	batch.ExecParams(`BEGIN`, nil, nil, nil, nil)
 	batch.ExecParams(shareDictionary, nil, nil, nil, nil)
 	batch.ExecParams(fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, lockFold), nil, nil, nil, nil)
-	batch.ExecParams(`SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('synchronous_commit', 'off', true)`, nil, nil, nil, nil)
+	batch.ExecParams(`SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`, nil, nil, nil, nil)
 	batch.ExecParams(`SELECT epoch FROM retention`, nil, nil, allBinary(), allBinary())
 	batch.ExecParams(journals, nil, nil, allBinary(), allBinary())
 	return f.answers(ctx, batch, func(i int, v row) error {
