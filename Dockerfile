@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # docker build -t stormdrain --build-arg VERSION=$(scripts/version.sh) --build-arg COMMIT=$(git rev-parse HEAD) .
 # Without Docker: buildah build -t stormdrain .
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build

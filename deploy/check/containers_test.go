@@ -99,7 +99,7 @@ func TestCompose(t *testing.T) {
 	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
 		WorkingDir:  folder,
 		ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(folder, "compose.yml")}},
-		Environment: types.Mapping{"POSTGRES_PASSWORD": "secret"},
+		Environment: types.Mapping{"POSTGRES_PASSWORD": "se/cr:et@"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -109,8 +109,8 @@ func TestCompose(t *testing.T) {
 	}
 	_, image := dockerfile(t)
 	s := project.Services["stormdrain"]
-	if url := *s.Environment["STORMDRAIN_STORAGE_URL"]; !strings.HasPrefix(url, "postgres://stormdrain:secret@postgres:5432/stormdrain") {
-		t.Errorf("storage.url is %s", url)
+	if url, password := *s.Environment["STORMDRAIN_STORAGE_URL"], *s.Environment["PGPASSWORD"]; !strings.HasPrefix(url, "postgres://stormdrain@postgres:5432/stormdrain") || password != "se/cr:et@" {
+		t.Errorf("storage.url is %s, the password %s", url, password)
 	}
 	if time.Duration(*s.StopGracePeriod) <= (shutdownSeconds+10)*time.Second || s.Volumes[0].Target != image["volume"] || s.Ports[0].Target != port || !s.ReadOnly {
 		t.Errorf("stormdrain: %+v", s)

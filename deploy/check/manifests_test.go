@@ -97,8 +97,8 @@ func TestPod(t *testing.T) {
 	m := build(t)
 	pod := m.statefulSet.Spec.Template.Spec
 	c := pod.Containers[0]
-	if got := *pod.TerminationGracePeriodSeconds; got <= shutdownSeconds+10 {
-		t.Errorf("%d seconds to stop, shutdown.timeout is %d", got, shutdownSeconds)
+	if got, sleep := *pod.TerminationGracePeriodSeconds, c.Lifecycle.PreStop.Sleep.Seconds; sleep == 0 || got <= sleep+shutdownSeconds+10 {
+		t.Errorf("%d seconds to stop, of which %d for Services to look away, shutdown.timeout is %d", got, sleep, shutdownSeconds)
 	}
 	if s := pod.SecurityContext; !*s.RunAsNonRoot || *s.RunAsUser != nonroot || *s.FSGroup != nonroot || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 		t.Errorf("security of the pod: %+v", s)
