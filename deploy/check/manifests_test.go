@@ -1,5 +1,5 @@
 // Package check reads the files of deploy as the programs do that they are
-// written for: Kubernetes' and the Prometheus Operator's own types, kustomize,
+// written for: the types of Kubernetes, the Prometheus Operator and Grafana, kustomize,
 // Compose and BuildKit. It is a module of its own for the sake of these libraries.
 package check
 
