@@ -34,6 +34,7 @@ var forQueries = strings.NewReplacer("$__rate_interval", "10s", "$__interval", "
 var (
 	shownInLegend = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 	shownInText   = regexp.MustCompile(`\$labels\.(\w+)`)
+	comparison    = regexp.MustCompile(` > [0-9.]+\s*$`)
 	labelValues   = regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 )
 
@@ -115,6 +116,23 @@ func ruleExpressions(t *testing.T) (all []expression) {
 	return all
 }
 
+// quantilesOfRules are the rules over histograms, without what they are compared with
+// and in a window as short as a test: they have a value while there is traffic.
+func quantilesOfRules(t *testing.T) (all []expression) {
+	t.Helper()
+	for _, e := range ruleExpressions(t) {
+		if strings.Contains(e.expr, "histogram_quantile") {
+			e.expr = strings.ReplaceAll(comparison.ReplaceAllString(e.expr, ""), "[5m]", "[10s]")
+			e.panel = true
+			all = append(all, e)
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("no rule is over a histogram")
+	}
+	return all
+}
+
 // exported is what can be scraped: for each metric, for each of its labels, the
 // values that there are.
 type exported map[string]map[string][]string
@@ -145,13 +163,19 @@ func (x exported) addScrape(text string) {
 				labels[l[1]] = l[2]
 			}
 			x.add(m[1], labels)
+			if native, ok := strings.CutSuffix(m[1], "_bucket"); ok { // which text cannot show
+				x.add(native, labels)
+			}
 		}
 	}
 }
 
+// prometheusOnly are functions that the parser, VictoriaMetrics' own, does not know.
+var prometheusOnly = strings.NewReplacer("histogram_count(", "abs(", "histogram_sum(", "abs(")
+
 // faults returns all that an expression asks for and nobody exports.
 func (x exported) faults(e expression) (faults []string) {
-	parsed, err := metricsql.Parse(e.expr)
+	parsed, err := metricsql.Parse(prometheusOnly.Replace(e.expr))
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -29,17 +29,17 @@ scrape_configs:
 
 // startPrometheus runs the machine's Prometheus, which make deps installs, with
 // the alert rules.
-func startPrometheus(t *testing.T, target string) *prometheus {
+func startPrometheus(t *testing.T, target string, flags ...string) *prometheus {
 	t.Helper()
 	rules, err := filepath.Abs(rulesFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return runPrometheus(t, fmt.Appendf(nil, prometheusConfig, rules, target))
+	return runPrometheus(t, fmt.Appendf(nil, prometheusConfig, rules, target), flags...)
 }
 
 // runPrometheus runs it with a configuration, and waits for the first scrape.
-func runPrometheus(t *testing.T, configuration []byte) *prometheus {
+func runPrometheus(t *testing.T, configuration []byte, flags ...string) *prometheus {
 	t.Helper()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -51,7 +51,7 @@ func runPrometheus(t *testing.T, configuration []byte) *prometheus {
 		t.Fatal(err)
 	}
 	addr, log := freePort(t), &stderrLog{}
-	cmd := exec.Command(path, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr)
+	cmd := exec.Command(path, append(flags, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr)...)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

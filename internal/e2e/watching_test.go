@@ -256,17 +256,23 @@ func TestExpressionsCheckIsStrict(t *testing.T) {
 
 // TestDashboardShowsSomething has a real Prometheus scrape the program under load
 // and answer every query of the dashboard; and of the alerts those fire, and only
-// those, that something has happened for.
+// those, that something has happened for. One that scrapes native histograms has no
+// classic ones: there, too, every panel and every rule over a histogram finds something.
 func TestDashboardShowsSomething(t *testing.T) {
+	t.Run("classic", func(t *testing.T) { showsSomething(t) })
+	t.Run("native", func(t *testing.T) { showsSomething(t, "--enable-feature=native-histograms") })
+}
+
+func showsSomething(t *testing.T, flags ...string) {
 	p := startProgram(t)
-	prom := startPrometheus(t, p.addr)
+	prom := startPrometheus(t, p.addr, flags...)
 	c := p.client()
 	busy(t, c) // after the first scrape, so that counters increase
 	l := startLoad(p, 2, 20)
 	defer l.stop()
 
 	var pending []expression
-	for _, e := range dashboardExpressions(t) {
+	for _, e := range append(dashboardExpressions(t), quantilesOfRules(t)...) {
 		if e.panel {
 			pending = append(pending, e)
 		}
