@@ -52,9 +52,10 @@ func doctorPlan(cfg *config.Config) *doctor.Plan {
 		Store:          "SQLite in " + cfg.Data.Dir,
 		Pool:           cfg.Database.MaxConnections,
 	}
-	for _, path := range []string{cfg.Auth.BearerTokenFile, cfg.Auth.HMACSecretFile, cfg.WebConfigFile, cfg.Storage.URLFile} {
-		if path != "" {
-			p.SecretFiles = append(p.SecretFiles, path)
+	for _, f := range []doctor.SecretFile{{Key: "auth.bearer_token_file", Path: cfg.Auth.BearerTokenFile}, {Key: "auth.hmac_secret_file", Path: cfg.Auth.HMACSecretFile},
+		{Key: "web.config.file", Path: cfg.WebConfigFile}, {Key: "storage.url_file", Path: cfg.Storage.URLFile}} {
+		if f.Path != "" {
+			p.SecretFiles = append(p.SecretFiles, f)
 		}
 	}
 	if path, ok := strings.CutPrefix(cfg.Storage.URL, "sqlite:"); ok {

@@ -26,7 +26,7 @@ import (
 )
 
 func main() {
-	cfg, command, code := config.Parse(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	cfg, command, code := config.Parse(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, checkStore)
 	if command == "" {
 		os.Exit(code)
 	}
@@ -47,7 +47,7 @@ func main() {
 	default:
 		hangup := make(chan os.Signal, 1)
 		signal.Notify(hangup, syscall.SIGHUP) // for good: it must not end the program, whatever it is doing
-		read := func() (config.Config, error) { return config.Reread(os.Args[1:], os.Environ()) }
+		read := func() (config.Config, error) { return config.Reread(os.Args[1:], os.Environ(), checkStore) }
 		err = run(ctx, &cfg, read, hangup, os.Stderr)
 	}
 	if err != nil {
@@ -66,9 +66,13 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 	tuned := tuning.Apply(tuningConfig(cfg))
 	down := newTeardown(cfg.Shutdown.Timeout)
 	defer func() {
-		if derr := down.close(); err == nil && derr != nil {
+		switch derr := down.close(); {
+		case err != nil:
+		case derr != nil:
 			// Nothing is lost by it: what was not stored is in the journal.
-			log.Warn().Err(derr).Msg("shutdown was not complete")
+			log.Warn().Err(derr).Msg("stopped, but not all had ended within shutdown.timeout")
+		default:
+			log.Info().Msg("stopped")
 		}
 	}()
 
@@ -122,8 +126,8 @@ func run(ctx context.Context, cfg *config.Config, read func() (config.Config, er
 		return err
 	}
 	down.add("server", func(ctx context.Context) error { return closeServer(ctx, srv, cfg.Shutdown.Timeout) })
-	reload.add(applier{name: "log", keys: []string{"log.level"}, apply: func(c *config.Config) error { return level.Set(c.Log.Level) }})
 	reload.add(guards(srv, shared))
+	reload.add(applier{name: "log", keys: []string{"log.level"}, apply: func(c *config.Config) error { return level.Set(c.Log.Level) }})
 	reload.add(applier{name: "retention", keys: []string{"storage.retention"}, apply: func(c *config.Config) error { janitor.Set(c.Storage.Retention); return nil }})
 	manager.Serving()
 	log.Info().Str("store", kind).Str("data", cfg.Data.Dir).Str("ack", cfg.Journal.Ack).Msg("ready to take alerts")

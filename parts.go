@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -34,13 +35,28 @@ func newLogger(cfg *config.Config, w io.Writer) (zerolog.Logger, *obs.Level, err
 // openStore opens the store that the configuration names. Neither needs to be
 // reachable: what comes in meanwhile waits in the journal.
 func openStore(cfg *config.Config) (s storage.Store, kind string, err error) {
-	url := cfg.Storage.URL
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+	if isPostgres(cfg.Storage.URL) {
 		s, err = postgres.New(postgresConfig(cfg))
 		return s, "postgres", err
 	}
 	s, err = sqlite.New(sqlite.Config{Path: sqlitePath(cfg)})
 	return s, "sqlite", err
+}
+
+// checkStore reads the URL of the store as its driver does: a mistake in it is one of
+// the configuration. Nothing is connected to.
+func checkStore(cfg *config.Config) error {
+	if !isPostgres(cfg.Storage.URL) {
+		return nil
+	}
+	if err := postgres.CheckURL(cfg.Storage.URL); err != nil {
+		return fmt.Errorf("storage.url: %w", err)
+	}
+	return nil
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 // sqlitePath returns where SQLite's file is, where that is the store.
@@ -259,8 +275,8 @@ func closeServer(ctx context.Context, srv *server.Server, timeout time.Duration)
 func logStart(log zerolog.Logger, cfg *config.Config, tuned []tuning.Setting) {
 	build := config.ThisBuild()
 	log.Info().Str("version", build.Version).Str("commit", build.Commit).Str("go", build.Go).Msg("stormdrain")
-	for _, adjusted := range cfg.Adjusted {
-		log.Warn().Msg(adjusted)
+	for _, warning := range cfg.Warnings {
+		log.Warn().Msg(warning)
 	}
 	for _, s := range tuned {
 		log.Info().Str("name", s.Name).Str("value", s.Value).Str("source", s.Source).Msg("tuning")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -533,8 +534,8 @@ func TestServerTakesWhatGaveWay(t *testing.T) {
 		"--webhook.max-request-size=128MiB",
 	} {
 		cfg, _, code := config.Parse([]string{arg}, nil, os.Stdout, os.Stderr)
-		if code != config.ExitOK || len(cfg.Adjusted) != 1 {
-			t.Errorf("%s: code %d, adjusted %q", arg, code, cfg.Adjusted)
+		if code != config.ExitOK || len(cfg.Warnings) != 1 {
+			t.Errorf("%s: code %d, adjusted %q", arg, code, cfg.Warnings)
 		}
 		sc := serverConfig(&cfg, false)
 		if err := sc.Validate(); err != nil {
@@ -552,5 +553,25 @@ func TestPprofBringsItsRates(t *testing.T) {
 		if tuned, served := tuningConfig(&cfg).Profiles, serverConfig(&cfg, false).Pprof; tuned != on || served != on {
 			t.Errorf("debug.pprof is %v: recorded %v, served %v", on, tuned, served)
 		}
+	}
+}
+
+// The URL of the store is read as its driver reads it: what serve would refuse,
+// check-config refuses, with the password left out.
+func TestCheckConfigReadsTheURL(t *testing.T) {
+	t.Parallel()
+	f := func(url string) (code int, said string) {
+		var out, complaints bytes.Buffer
+		_, _, code = config.Parse([]string{"check-config", "--storage.url=" + url}, nil, &out, &complaints, checkStore)
+		return code, complaints.String()
+	}
+	for _, url := range []string{"postgres://u:hush@db:1x/alerts", "postgres://u:hush@db/alerts?sslmode=some", "postgresql://u:hush@db/alerts?sslrootcert=/nowhere"} {
+		code, said := f(url)
+		if code != 1 || !strings.HasPrefix(said, "stormdrain: storage.url: ") || strings.Contains(said, "hush") || strings.Count(said, "\n") != 1 {
+			t.Errorf("%s: %d %q", url, code, said)
+		}
+	}
+	if code, said := f("postgres://u:hush@db/alerts?sslmode=require"); code != 0 {
+		t.Errorf("%d %q", code, said)
 	}
 }

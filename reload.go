@@ -52,7 +52,8 @@ func newReloader(running *config.Config, read func() (config.Config, error), man
 	return &reloader{read: read, running: *running, manager: manager, log: log, ok: true, at: time.Now()}
 }
 
-// add registers an applier.
+// add registers an applier. They are called in this order, and none behind one that
+// fails: first what may fail, last what cannot be taken back.
 func (r *reloader) add(a applier) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,30 +67,28 @@ func (invalidError) Invalid() bool   { return true }
 func (e invalidError) Unwrap() error { return e.error }
 
 // Reload reads everything again, puts into effect what can be, and says in the
-// log which keys have changed: in effect, or not before a restart.
-func (r *reloader) Reload() error {
+// log which keys have changed: in effect, or, which it returns, not before a restart.
+func (r *reloader) Reload() (restart []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.manager.Reloading()()
-	err := r.reload()
+	restart, err = r.reload()
 	r.ok = err == nil
 	if err != nil {
-		r.log.Error().Err(err).Msg("reload: what could not be read or applied stays as it was")
-		return err
+		r.log.Error().Err(err).Msg("reload: the configuration stays as it was")
+		return nil, err
 	}
 	r.at = time.Now()
-	return nil
+	return restart, nil
 }
 
-func (r *reloader) reload() error {
+func (r *reloader) reload() (restart []string, err error) {
 	next, err := r.read()
 	if err != nil {
-		return invalidError{err}
+		return nil, invalidError{err}
 	}
-	changed := config.Changed(&r.running, &next)
-	restart := changed
+	restart = config.Changed(&r.running, &next)
 	var applied []string
-	var errs []error
 	for i := range r.appliers {
 		a := &r.appliers[i]
 		var mine, rest []string
@@ -105,24 +104,20 @@ func (r *reloader) reload() error {
 			continue
 		}
 		if err := a.apply(&next); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", a.name, err))
-			continue
+			return nil, errors.New(config.OneLine(fmt.Sprintf("%s: %v", a.name, err))) // the next reload finds the same changes, and tries again
+		}
+		for _, key := range mine {
+			config.Copy(&r.running, &next, key)
 		}
 		applied = append(applied, mine...)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return errors.New(config.OneLine(err.Error())) // the next reload finds the same changes, and tries again
-	}
 	r.report(applied, restart)
-	for _, key := range applied {
-		config.Copy(&r.running, &next, key)
-	}
-	return nil
+	return restart, nil
 }
 
 func (r *reloader) report(applied, restart []string) {
 	if len(applied)+len(restart) == 0 {
-		r.log.Info().Msg("reload: no setting has changed; secrets and certificates were read again")
+		r.log.Info().Msg("reload: no setting has changed; what the files that they name say is in effect")
 		return
 	}
 	if len(applied) > 0 {

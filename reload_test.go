@@ -58,7 +58,7 @@ func (r *reloadable) reload(content string, said ...string) error {
 	r.t.Helper()
 	r.write(content)
 	r.log.Reset()
-	err := r.Reload()
+	_, err := r.Reload()
 	for _, line := range said {
 		if !strings.Contains(r.log.String(), line) {
 			r.t.Errorf("%q: no %s in the log: %s", content, line, r.log.String())
@@ -128,8 +128,26 @@ func TestReloadThatFails(t *testing.T) {
 		t.Errorf("after a bad file: %v, %v", r.gauge(ok), r.gauge(when))
 	}
 
+	// A mistake in a file that the configuration names is one in the configuration:
+	// the answer is check-config's line, and nothing is applied.
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("two words"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = r.reload("log: {level: info}\nauth: {bearer_token_file: " + token + "}")
+	if !errors.As(err, &bad) || !bad.Invalid() || !strings.HasPrefix(err.Error(), "auth.bearer_token_file: ") || applied != 0 {
+		t.Errorf("a bad token file: %v, applied %d times", err, applied)
+	}
+
+	// Whoever comes behind one that fails is left alone: retention deletes.
+	removed := 0
+	r.add(applier{name: "retention", keys: []string{"storage.retention"}, apply: func(*config.Config) error { removed++; return nil }})
 	broken = errors.New("out of\nmemory")
-	err = r.reload("log: {level: info}")
+	err = r.reload("log: {level: info}\nstorage: {retention: 1s}")
+	if removed != 0 {
+		t.Error("a reload that failed has changed the retention")
+	}
+	bad = nil
 	if errors.As(err, &bad) || err == nil || err.Error() != "log: out of memory" {
 		t.Errorf("an applier that fails: %v", err)
 	}

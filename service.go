@@ -65,7 +65,7 @@ func wait(ctx context.Context, hangup <-chan os.Signal, reload *reloader, manage
 	for {
 		select {
 		case <-hangup:
-			_ = reload.Reload() // says in the log what came of it
+			_, _ = reload.Reload() // says in the log what came of it
 		case <-ctx.Done():
 			manager.Stopping()
 			log.Info().Msg("shutting down: no new requests, what is in flight is finished")

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 )
@@ -10,16 +11,19 @@ const pathReload = "/-/reload"
 
 // Reloader reads the configuration again.
 type Reloader interface {
-	// Reload returns nil when what can change without a restart is in effect.
-	// An error that is Invalid() is the configuration's: nothing has changed.
-	Reload() error
+	// Reload returns, when what can change without a restart is in effect, the keys
+	// that wait for one. An error that is Invalid() is the configuration's: nothing
+	// has changed.
+	Reload() (restart []string, err error)
 }
 
 // reload answers when the configuration is in effect, or why it is not.
 func (s *Server) reload(ctx *fasthttp.RequestCtx) {
-	err := s.Reloader.Reload()
+	restart, err := s.Reloader.Reload()
 	var bad interface{ Invalid() bool }
 	switch {
+	case err == nil && len(restart) > 0:
+		s.refuse(ctx, fasthttp.StatusOK, "reloaded; in effect only after a restart: "+strings.Join(restart, ", "))
 	case err == nil:
 		s.refuse(ctx, fasthttp.StatusOK, "reloaded")
 	case errors.As(err, &bad) && bad.Invalid():

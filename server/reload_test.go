@@ -8,9 +8,12 @@ import (
 )
 
 // reloading is a Reloader that answers what it is told.
-type reloading struct{ err error }
+type reloading struct {
+	restart []string
+	err     error
+}
 
-func (r *reloading) Reload() error { return r.err }
+func (r *reloading) Reload() ([]string, error) { return r.restart, r.err }
 
 type invalid struct{ error }
 
@@ -41,6 +44,8 @@ func TestReload(t *testing.T) {
 		}
 	}
 	check("POST", nil, 200, "reloaded")
+	r.restart = []string{"server.listen", "journal.max_bytes"}
+	check("POST", nil, 200, "reloaded; in effect only after a restart: server.listen, journal.max_bytes\n")
 	check("POST", invalid{errors.New("log.level: no\nsuch level")}, 400, "log.level: no such level")
 	check("POST", errors.New("no room"), 500, "no room")
 	check("GET", nil, 405, "POST")

@@ -277,7 +277,7 @@ func (s *Server) close(ctx context.Context) error {
 	if err != nil {
 		s.stopReading()
 		s.conns.cutAll()
-		return fmt.Errorf("close server: %w", err)
+		return fmt.Errorf("requests were still under way and got no answer: %w", err)
 	}
 	s.accepting.Wait()
 	return nil

@@ -7,9 +7,12 @@ import (
 	"stormdrain/server/webconfig"
 )
 
-// checkFiles reads what the server would read at its start, for check-config:
-// whoever asks before a restart wants to know of a mistake in any of the files.
-func checkFiles(cfg *Config) (errs []error) {
+// Check is what somebody else who reads the configuration says of it.
+type Check func(*Config) error
+
+// checkFiles reads what the server is going to read, and asks the others: a mistake
+// is said before anything starts, and before a reload changes anything.
+func checkFiles(cfg *Config, others []Check) (errs []error) {
 	check := func(key, path string, read func(string) error) {
 		if path == "" {
 			return
@@ -21,5 +24,10 @@ func checkFiles(cfg *Config) (errs []error) {
 	check("web.config.file", cfg.WebConfigFile, func(path string) error { _, err := webconfig.Load(path); return err })
 	check("auth.bearer_token_file", cfg.Auth.BearerTokenFile, func(path string) error { _, err := auth.ReadBearer(path); return err })
 	check("auth.hmac_secret_file", cfg.Auth.HMACSecretFile, func(path string) error { _, err := auth.ReadSignature(path); return err })
+	for _, other := range others {
+		if err := other(cfg); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return errs
 }

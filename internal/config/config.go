@@ -37,9 +37,9 @@ type Config struct {
 	Query  Query  // likewise
 	Doctor Doctor // of the command doctor
 
-	// Adjusted says in one line each which default gave way to a key that was
-	// set; main logs them.
-	Adjusted []string
+	// Warnings says in one line each which default gave way to a key that was set,
+	// and which variable of the environment is like one of ours; main logs them.
+	Warnings []string
 }
 
 // Server is the HTTP side.

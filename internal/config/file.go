@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"stormdrain/internal/nearest"
 )
 
 // fileValue is what the file says for one key.
@@ -205,7 +207,7 @@ func (f *configFile) suggest(path string) string {
 		}
 	}
 	slices.Sort(names)
-	if best := nearest(path, names); best != "" {
+	if best := nearest.Name(path, names); best != "" {
 		return "; did you mean " + best + "?"
 	}
 	return ""

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"slices"
 	"strings"
+
+	"stormdrain/internal/nearest"
 )
 
 // load gives every setting its value: the flag's, else the environment's, else
@@ -36,6 +39,24 @@ func load(settings []*setting, environ []string) []error {
 		}
 	}
 	return errs
+}
+
+// misspelt says which variables are none of ours, but almost.
+func misspelt(settings []*setting, environ []string) (warnings []string) {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.env
+	}
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, envPrefix) || slices.Contains(names, name) {
+			continue
+		}
+		if meant := nearest.Misspelt(name, names); meant != "" {
+			warnings = append(warnings, "the variable "+name+" is no setting's; did you mean "+meant+"?")
+		}
+	}
+	return warnings
 }
 
 // pick returns what was given for the setting and where; nil for nothing.

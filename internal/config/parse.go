@@ -34,7 +34,7 @@ type Doctor struct {
 // It returns the command that is left to run, which is "serve", "bench", "doctor",
 // "health", "query", "rebuild-episodes" or nothing: then all was said on stdout or stderr, and code is the exit
 // status.
-func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, command string, code int) {
+func Parse(args, environ []string, stdout, stderr io.Writer, checks ...Check) (cfg Config, command string, code int) {
 	settings := settingsOf(&cfg)
 	line := commandLine{settings: settings, environ: environ, stdout: stdout, stderr: stderr}
 	command, err := line.parse(args)
@@ -53,18 +53,22 @@ func Parse(args, environ []string, stdout, stderr io.Writer) (cfg Config, comman
 		return cfg, "", ExitFailed
 	}
 	switch command {
-	case "check-config":
-		if errs := checkFiles(&cfg); len(errs) > 0 {
-			Complain(stderr, errs...)
-			return cfg, "", ExitFailed
-		}
-		fmt.Fprintln(stdout, "OK")
-		return cfg, "", ExitOK
 	case CommandDoctor:
 		cfg.Doctor = line.doctor
 		return cfg, command, ExitOK
 	case CommandRebuild:
 		return cfg, command, ExitOK
+	}
+	if errs := checkFiles(&cfg, checks); len(errs) > 0 {
+		Complain(stderr, errs...)
+		return cfg, "", ExitFailed
+	}
+	if command == "check-config" {
+		for _, warning := range cfg.Warnings {
+			fmt.Fprintln(stderr, "stormdrain: warning: "+OneLine(warning))
+		}
+		fmt.Fprintln(stdout, "OK")
+		return cfg, "", ExitOK
 	}
 	return cfg, CommandServe, ExitOK
 }
@@ -77,7 +81,8 @@ func fill(settings []*setting, cfg *Config, environ []string) (errs []error) {
 	if errs = findSecrets(settings, cfg, environ); len(errs) > 0 {
 		return errs
 	}
-	cfg.Adjusted, errs = reconcile(settings, cfg)
+	cfg.Warnings, errs = reconcile(settings, cfg)
+	cfg.Warnings = append(cfg.Warnings, misspelt(settings, environ)...)
 	return errs
 }
 

@@ -17,7 +17,7 @@ func TestContradictions(t *testing.T) {
 	f := func(want func(*Config) bool, note string, args ...string) {
 		t.Helper()
 		got := invoke(nil, args...)
-		if got.code != 0 || !want(&got.cfg) || !reflect.DeepEqual(got.cfg.Adjusted, []string{note}) {
+		if got.code != 0 || !want(&got.cfg) || !reflect.DeepEqual(got.cfg.Warnings, []string{note}) {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}

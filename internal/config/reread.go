@@ -8,9 +8,9 @@ import (
 )
 
 // Reread is Parse of the command serve while it runs: the command line and the
-// environment are those of the start, the file and the secrets are read again.
+// environment are those of the start, the file and the secrets are read again, and the files it names are looked at.
 // The error is one line with every mistake.
-func Reread(args, environ []string) (Config, error) {
+func Reread(args, environ []string, checks ...Check) (Config, error) {
 	var cfg Config
 	settings := settingsOf(&cfg)
 	line := commandLine{settings: settings, environ: environ, stdout: io.Discard, stderr: io.Discard}
@@ -18,6 +18,9 @@ func Reread(args, environ []string) (Config, error) {
 		return cfg, errors.New(OneLine(err.Error()))
 	}
 	errs := fill(settings, &cfg, environ)
+	if len(errs) == 0 {
+		errs = checkFiles(&cfg, checks)
+	}
 	if len(errs) == 0 {
 		return cfg, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"stormdrain/internal/nearest"
 	"stormdrain/server/auth"
 )
 
@@ -103,15 +105,34 @@ func readable(err error) error {
 	if !errors.As(err, &several) {
 		return errors.New(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", " "))
 	}
-	unknown := regexp.MustCompile(`field (\S+) not found in type \S+`)
+	unknown := regexp.MustCompile(`field (\S+) not found in type (\S+)`)
 	quoted := regexp.MustCompile(`cannot unmarshal !!(\S+) .*into .*`) // it may quote a secret
 	lines := make([]string, len(several.Errors))
 	for i, line := range several.Errors {
-		line = unknown.ReplaceAllString(line, "unknown key $1")
+		if m := unknown.FindStringSubmatch(line); m != nil {
+			line = strings.Replace(line, m[0], "unknown key "+m[1]+didYouMean(m[1], m[2]), 1)
+		}
 		line = quoted.ReplaceAllString(line, "a value of the wrong kind ($1)")
 		lines[i] = strings.ReplaceAll(line, "\n", " ")
 	}
 	return errors.New(strings.Join(lines, "; "))
+}
+
+// didYouMean finds the key of a section, which has this type, that is meant by a name.
+func didYouMean(name, section string) string {
+	for _, t := range []reflect.Type{reflect.TypeFor[file](), reflect.TypeFor[tlsSection](), reflect.TypeFor[httpSection](), reflect.TypeFor[rateLimitSection]()} {
+		if t.String() != section {
+			continue
+		}
+		var keys []string
+		for i := range t.NumField() {
+			keys = append(keys, t.Field(i).Tag.Get("yaml"))
+		}
+		if key := nearest.Name(name, keys); key != "" {
+			return "; did you mean " + key + "?"
+		}
+	}
+	return ""
 }
 
 // allowedHeaders are those of the format, in its order, with the values that

@@ -70,6 +70,7 @@ func TestFormat(t *testing.T) {
 	bad("nonsense", "line 1", "wrong kind")
 	bad("tls_server_config: {cert_file: [", "line 1")
 	bad("tls_config: {}", "line 1", "unknown key tls_config")
+	bad("basic_auth_userz: {}", "line 1", "unknown key basic_auth_userz; did you mean basic_auth_users?")
 	bad("basic_auth_users: {}\nbasic_auth_users: {}", "line 2", "already defined")
 	bad("{}\n---\n{}", "more than one YAML document")
 
@@ -91,7 +92,7 @@ func TestFormat(t *testing.T) {
 	bad("tls_server_config: {cert_file: cert.pem, key_file: empty.pem}", "empty.pem", "PEM")
 	bad(section+"cert: x", "cert and cert_file are both set; remove one")
 	bad(section+"key: hush", "key and key_file are both set; remove one")
-	bad(section+"key_fle: x", "line 4", "unknown key key_fle")
+	bad(section+"key_fle: x", "line 4", "unknown key key_fle; did you mean key_file?")
 	bad(section+"key: [hush]", "line 4", "wrong kind")
 
 	// Certificates of clients.

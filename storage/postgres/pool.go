@@ -51,6 +51,13 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 	return p, nil
 }
 
+// CheckURL returns what New would have to say of a URL, and of the certificates that it
+// names. The driver leaves the password out.
+func CheckURL(url string) error {
+	_, err := poolConfig(Config{URL: url})
+	return err
+}
+
 // prepareSession sets what the store relies on, whatever the role's defaults
 // are. They are statements, not startup parameters, for PgBouncer refuses those.
 //

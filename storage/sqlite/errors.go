@@ -13,6 +13,21 @@ const (
 	codeMismatch   = 20
 )
 
+// And those that say that the file is.
+const (
+	codeCorrupt = 11
+	codeNotADB  = 26
+)
+
+// damageRemedy is what can be done where the file is no database any more.
+func damageRemedy(err error) string {
+	var e *driversqlite.Error
+	if errors.As(err, &e) && (e.Code()&0xff == codeCorrupt || e.Code()&0xff == codeNotADB) {
+		return "; put a backup in its place, or move it and its -wal away to begin with an empty one (what is not stored yet is in the journal)"
+	}
+	return ""
+}
+
 // refusedError is about data that can never be stored.
 type refusedError struct{ err error }
 

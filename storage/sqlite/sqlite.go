@@ -83,7 +83,7 @@ func New(cfg Config) (*Store, error) {
 	err = s.writing(context.Background(), func(c *conn) error { return migrate(c) })
 	if err != nil {
 		s.Close()
-		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+		return nil, fmt.Errorf("sqlite: open %s: %w%s", path, err, damageRemedy(err))
 	}
 	return s, nil
 }

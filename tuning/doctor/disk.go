@@ -38,10 +38,10 @@ func checkSpace(m Machine, p *Plan) Result {
 	r := Result{name, OK, size(free), "", ""}
 	if free < p.JournalBytes {
 		r.Status, r.Wanted = Warn, size(p.JournalBytes)+", what the journal may take while the store is down (journal.max_bytes)"
-		r.Remedy = fmt.Sprintf("a larger disk, or --journal.max-bytes=%d", max(free/2, 0))
+		r.Remedy = fmt.Sprintf("a larger disk, or --journal.max-bytes=%d", free/2)
 	}
 	if free < 2*p.SegmentBytes {
-		r.Status = Fail
+		r.Status, r.Remedy = Fail, "a larger disk"
 	}
 	return r
 }

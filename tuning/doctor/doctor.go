@@ -58,12 +58,15 @@ type Plan struct {
 	SegmentBytes   int64         // what the journal cannot work without
 	MemoryBytes    int64         // bodies in work, and caches
 	RequestTimeout time.Duration // an answer that takes longer is none
-	SecretFiles    []string
+	SecretFiles    []SecretFile
 
 	Store    string   // what the store is, in words, without a password
 	Postgres Postgres // nil: another store
 	Pool     int      // database.max_connections
 }
+
+// SecretFile is a file with a secret, and the key of the configuration that names it.
+type SecretFile struct{ Key, Path string }
 
 // Examine makes every check, in the order in which one would mend things.
 func Examine(ctx context.Context, m Machine, p *Plan) []Result {
@@ -74,8 +77,8 @@ func Examine(ctx context.Context, m Machine, p *Plan) []Result {
 	for _, address := range p.Listen {
 		results = append(results, checkPort(m, address))
 	}
-	for _, path := range p.SecretFiles {
-		results = append(results, checkSecret(m, path))
+	for _, f := range p.SecretFiles {
+		results = append(results, checkSecret(m, f.Key, f.Path))
 	}
 	if p.Postgres == nil {
 		return append(results, Result{"store", OK, p.Store, "", ""})

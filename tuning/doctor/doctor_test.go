@@ -81,10 +81,16 @@ func well() (*machine, *Plan, *postgres) {
 	p := &Plan{
 		Folder: "/var/lib", DataDir: "/var/lib/stormdrain", Listen: []string{":9567"}, MaxConnections: 16384,
 		JournalBytes: 8 * gib, SegmentBytes: 64 << 20, MemoryBytes: 300 << 20, RequestTimeout: 8 * time.Second,
-		SecretFiles: []string{"/etc/token"}, Store: "postgres://drain@db/alerts", Pool: 4, Postgres: pg,
+		SecretFiles: []SecretFile{{"auth.bearer_token_file", "/etc/token"}}, Store: "postgres://drain@db/alerts", Pool: 4, Postgres: pg,
 	}
 	return m, p, pg
 }
+
+// stateError is an error of PostgreSQL.
+type stateError struct{ text, state string }
+
+func (e stateError) Error() string    { return e.text }
+func (e stateError) SQLState() string { return e.state }
 
 func TestAllIsWell(t *testing.T) {
 	t.Parallel()
@@ -136,7 +142,7 @@ func TestOneThingIsWrong(t *testing.T) {
 		f("file system", Warn, fs, "--data.dir", func(m *machine, _ *Plan, _ *postgres) { m.fs = fs })
 	}
 	f("free space", Warn, "4.0 GiB", "--journal.max-bytes=2147483648", func(m *machine, _ *Plan, _ *postgres) { m.free = 4 * gib })
-	f("free space", Fail, "100 MiB", "larger disk", func(m *machine, _ *Plan, _ *postgres) { m.free = 100 << 20 })
+	f("free space", Fail, "100 MiB", "a larger disk", func(m *machine, _ *Plan, _ *postgres) { m.free = 100 << 20 })
 	slow := func(d time.Duration) func(*machine, *Plan, *postgres) {
 		return func(m *machine, _ *Plan, _ *postgres) { m.sync[98], m.sync[99] = d, d }
 	}
@@ -149,6 +155,8 @@ func TestOneThingIsWrong(t *testing.T) {
 	f("port", Fail, "not here", "--web.listen-address", func(m *machine, _ *Plan, _ *postgres) { m.listen = errors.New("not here") })
 	f("secret", Warn, "mode 0644", "chmod 600 /etc/token", func(m *machine, _ *Plan, _ *postgres) { m.mode = 0o644 })
 
+	f("postgres", Fail, "no alerts", "createdb --encoding=UTF8", func(_ *machine, _ *Plan, pg *postgres) { pg.err = stateError{"no alerts", "3D000"} })
+	f("postgres", Fail, "no password", "ALTER ROLE", func(_ *machine, _ *Plan, pg *postgres) { pg.err = stateError{"no password", "28P01"} })
 	f("postgres", Fail, "refused", "psql", func(_ *machine, _ *Plan, pg *postgres) { pg.err = errors.New("connection refused") })
 	f("postgres", Fail, "version 13.9", "pg_upgrade", func(_ *machine, _ *Plan, pg *postgres) { pg.facts.Version = 130009 })
 	f("postgres", Fail, "a standby", "target_session_attrs", func(_ *machine, _ *Plan, pg *postgres) { pg.facts.InRecovery = true })

@@ -26,11 +26,11 @@ func checkPort(m Machine, address string) Result {
 	return r
 }
 
-func checkSecret(m Machine, path string) Result {
+func checkSecret(m Machine, key, path string) Result {
 	const name = "secret"
 	mode, err := m.Mode(path)
 	if err != nil {
-		return Result{name, Fail, err.Error(), "a file that can be read", "see the key that names it"}
+		return Result{name, Fail, key + ": " + err.Error(), "a file that can be read", "make it, chmod 600 " + path + ", or correct " + key}
 	}
 	if mode&0o007 != 0 {
 		return Result{name, Warn, fmt.Sprintf("%s can be read by everybody (mode %04o)", path, mode), "0600", "chmod 600 " + path}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -33,8 +34,7 @@ const oldestPostgres = 140000
 func checkPostgres(ctx context.Context, p *Plan) []Result {
 	f, err := p.Postgres.Examine(ctx)
 	if err != nil {
-		return []Result{{"postgres", Fail, err.Error(), "a server that answers (alerts would wait in the journal until it does)",
-			"check storage.url, pg_hba.conf and the network: psql with the same URL"}}
+		return []Result{{"postgres", Fail, err.Error(), "a server that answers (alerts would wait in the journal until it does)", whyNot(err)}}
 	}
 	version := Result{"postgres", OK, fmt.Sprintf("version %d.%d, %s", f.Version/10000, f.Version%10000, p.Store), "", ""}
 	if f.Version < oldestPostgres {
@@ -55,6 +55,21 @@ func checkPostgres(ctx context.Context, p *Plan) []Result {
 		checkConnections(f, p.Pool),
 		checkRights(f),
 	}
+}
+
+// whyNot is what to do about an error of connecting: by its SQLSTATE
+// (https://www.postgresql.org/docs/current/errcodes-appendix.html), if it has one.
+func whyNot(err error) string {
+	var refused interface{ SQLState() string }
+	if errors.As(err, &refused) {
+		switch refused.SQLState() {
+		case "3D000": // invalid_catalog_name
+			return "createdb --encoding=UTF8 --template=template0 and the database's name in storage.url"
+		case "28P01": // invalid_password
+			return "correct the password (storage.url_file, PGPASSWORD or PGPASSFILE), or set it: ALTER ROLE … PASSWORD"
+		}
+	}
+	return "check storage.url, pg_hba.conf and the network: psql with the same URL"
 }
 
 func setting(name, found, wanted string, otherwise Status, why string) Result {

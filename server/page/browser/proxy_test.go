@@ -68,6 +68,7 @@ type heldBody struct {
 
 func (b heldBody) Read(into []byte) (int, error) {
 	b.held.RLock()
-	b.held.RUnlock() //nolint:staticcheck // it is a gate
+	//lint:ignore SA2001 it is a gate
+	b.held.RUnlock()
 	return b.ReadCloser.Read(into)
 }

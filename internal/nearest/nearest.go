@@ -1,11 +1,12 @@
-package config
+// Package nearest finds the name that somebody meant who wrote another.
+package nearest
 
 import "strings"
 
-// nearest returns the name that path was probably meant to be, or "": the one
+// Name returns the name that path was probably meant to be, or "": the one
 // with the fewest letters to change, or one with the same last word, or one
 // that path makes longer or shorter (server.listen_address).
-func nearest(path string, names []string) string {
+func Name(path string, names []string) string {
 	plain := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
 	}
@@ -31,6 +32,16 @@ func nearest(path string, names []string) string {
 	for _, name := range names {
 		if strings.Contains(name, ".") && (strings.HasPrefix(plain(path), plain(name)) || strings.HasPrefix(plain(name), plain(path))) {
 			return name
+		}
+	}
+	return ""
+}
+
+// Misspelt returns the name that differs from this one in one or two letters, or "".
+func Misspelt(name string, names []string) string {
+	for _, n := range names {
+		if d := editDistance(name, n); d == 1 || d == 2 {
+			return n
 		}
 	}
 	return ""

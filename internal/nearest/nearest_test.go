@@ -1,4 +1,4 @@
-package config
+package nearest
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ func TestNearest(t *testing.T) {
 	names := []string{"journal", "journal.ack", "journal.max_bytes", "log.level", "quarantine.max_bytes", "webhook.request_timeout"}
 	f := func(path, want string) {
 		t.Helper()
-		if got := nearest(path, names); got != want {
+		if got := Name(path, names); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
@@ -23,4 +23,13 @@ func TestNearest(t *testing.T) {
 	f("webhook.request", "webhook.request_timeout")
 	f("nothing.alike", "")
 	f(strings.Repeat("a", 100000), "")
+}
+
+func TestMisspelt(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"A_ACKK": "A_ACK", "A_CK": "A_ACK", "A_ACK": "", "A_SERVICE_PORT": ""} {
+		if got := Misspelt(name, []string{"A_ACK"}); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
 }
