@@ -19,7 +19,7 @@ import (
 // the data folder must be free; beside Postgres servers may run: they see that what
 // they had folded is not, and fold it again, too.
 func rebuildEpisodes(ctx context.Context, cfg *config.Config, stdout io.Writer) (err error) {
-	if !strings.HasPrefix(cfg.Storage.URL, "postgres") {
+	if !isPostgres(cfg.Storage.URL) {
 		if err := storedBefore(cfg); err != nil {
 			return err
 		}

@@ -207,10 +207,7 @@ func (f *configFile) suggest(path string) string {
 		}
 	}
 	slices.Sort(names)
-	if best := nearest.Name(path, names); best != "" {
-		return "; did you mean " + best + "?"
-	}
-	return ""
+	return nearest.Hint(path, names)
 }
 
 func resolve(n *yaml.Node) *yaml.Node {

@@ -8,8 +8,8 @@ import (
 )
 
 // Reread is Parse of the command serve while it runs: the command line and the
-// environment are those of the start, the file and the secrets are read again, and the files it names are looked at.
-// The error is one line with every mistake.
+// environment are those of the start, the file and the secrets are read again, and
+// the files that it names are looked at. The error is one line with every mistake.
 func Reread(args, environ []string, checks ...Check) (Config, error) {
 	var cfg Config
 	settings := settingsOf(&cfg)

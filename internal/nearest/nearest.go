@@ -37,6 +37,14 @@ func Name(path string, names []string) string {
 	return ""
 }
 
+// Hint is what a message about an unknown name ends with: "; did you mean …?", or "".
+func Hint(path string, names []string) string {
+	if name := Name(path, names); name != "" {
+		return "; did you mean " + name + "?"
+	}
+	return ""
+}
+
 // Misspelt returns the name that differs from this one in one or two letters, or "".
 func Misspelt(name string, names []string) string {
 	for _, n := range names {

@@ -128,9 +128,7 @@ func didYouMean(name, section string) string {
 		for i := range t.NumField() {
 			keys = append(keys, t.Field(i).Tag.Get("yaml"))
 		}
-		if key := nearest.Name(name, keys); key != "" {
-			return "; did you mean " + key + "?"
-		}
+		return nearest.Hint(name, keys)
 	}
 	return ""
 }

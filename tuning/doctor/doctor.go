@@ -78,7 +78,7 @@ func Examine(ctx context.Context, m Machine, p *Plan) []Result {
 		results = append(results, checkPort(m, address))
 	}
 	for _, f := range p.SecretFiles {
-		results = append(results, checkSecret(m, f.Key, f.Path))
+		results = append(results, checkSecret(m, f))
 	}
 	if p.Postgres == nil {
 		return append(results, Result{"store", OK, p.Store, "", ""})

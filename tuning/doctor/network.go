@@ -26,14 +26,14 @@ func checkPort(m Machine, address string) Result {
 	return r
 }
 
-func checkSecret(m Machine, key, path string) Result {
+func checkSecret(m Machine, f SecretFile) Result {
 	const name = "secret"
-	mode, err := m.Mode(path)
+	mode, err := m.Mode(f.Path)
 	if err != nil {
-		return Result{name, Fail, key + ": " + err.Error(), "a file that can be read", "make it, chmod 600 " + path + ", or correct " + key}
+		return Result{name, Fail, f.Key + ": " + err.Error(), "a file that can be read", "make it, chmod 600 " + f.Path + ", or correct " + f.Key}
 	}
 	if mode&0o007 != 0 {
-		return Result{name, Warn, fmt.Sprintf("%s can be read by everybody (mode %04o)", path, mode), "0600", "chmod 600 " + path}
+		return Result{name, Warn, fmt.Sprintf("%s can be read by everybody (mode %04o)", f.Path, mode), "0600", "chmod 600 " + f.Path}
 	}
-	return Result{name, OK, fmt.Sprintf("%s, mode %04o", path, mode), "", ""}
+	return Result{name, OK, fmt.Sprintf("%s, mode %04o", f.Path, mode), "", ""}
 }
