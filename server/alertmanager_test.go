@@ -217,13 +217,20 @@ func silenced(at time.Time, by string, e *alert.Episode) *alert.StoredRecorded {
 
 // furnished is a store with three alerts of two teams that fire, one that fired
 // earlier, and a silence.
-func furnished() *memory {
+func furnished() *memory { return furnishedUntil("2026-11-24T13:00:00Z") }
+
+// forEver is for who asks at the present, whenever that is: a silence is forgotten
+// five days after its end.
+const forEver = "2226-11-24T13:00:00Z"
+
+// furnishedUntil is furnished, with a silence that ends then.
+func furnishedUntil(end string) *memory {
 	a := fires(5, time.Hour, "team-a", "alertname", "Crash", "team", "a")
 	b := fires(4, 2*time.Hour, `team \(b\)`, "alertname", "Disk", "severity", "critical", "team", "b")
 	c := fires(3, 3*time.Hour, "", "alertname", "Posted")
 	over := fires(2, 5*time.Hour, "team-a", "alertname", "Over", "team", "a")
 	over.Status, over.EndsAt = alert.Resolved, alert.FromTime(noon.Add(-4*time.Hour))
-	current := fmt.Sprintf(silenceText, "2026-11-24T13:00:00Z")
+	current := fmt.Sprintf(silenceText, end)
 	older := fmt.Sprintf(silenceText, "2026-11-24T11:30:00Z")
 	inhibition := event(noon.Add(-3*time.Minute), "inhibitionMutedAlert", "",
 		fmt.Sprintf(`{"inhibitRules":[{}], "mutedAlert":{"fingerprint":"%d"}, "inhibitingFingerprints":["%d"]}`, c.Labels.Fingerprint, uint64(0xabc)))
@@ -238,7 +245,7 @@ func furnished() *memory {
 const atNoon = "at=2026-11-24T12:00:00Z"
 
 func TestAlertmanagerAPIHasTheRequiredFields(t *testing.T) {
-	s := startMemory(t, furnished())
+	s := startMemory(t, furnishedUntil(forEver))
 	for path, kind := range map[string]string{
 		"/api/v2/status":                     "alertmanagerStatus",
 		"/api/v2/alerts?":                    "[]gettableAlert",
@@ -272,7 +279,7 @@ func TestAlertmanagerAPIHasTheRequiredFields(t *testing.T) {
 // The requests of Karma (internal/mapper/v017) and of Grafana's Alertmanager data
 // source, and what each reads of the answers.
 func TestAlertmanagerAPIForKarmaAndGrafana(t *testing.T) {
-	s := startMemory(t, furnished())
+	s := startMemory(t, furnishedUntil(forEver))
 	for _, path := range []string{
 		"/api/v2/alerts/groups?active=true&inhibited=true&silenced=true", // Karma
 		"/api/v2/silences",
