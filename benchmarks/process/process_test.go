@@ -72,7 +72,7 @@ func TestDescriptors(t *testing.T) {
 
 func TestKill(t *testing.T) {
 	t.Parallel()
-	p, err := Start("shell", "/bin/sh", "-c", "trap '' TERM; echo up >&2; read forever")
+	p, err := Start("shell", "/bin/sh", "-c", "trap '' TERM; exec sleep 600")
 	if err != nil {
 		t.Fatal(err)
 	}
