@@ -78,6 +78,44 @@ func TestStoringGoesOnWhileFoldingFails(t *testing.T) {
 	p.wantFolded(50)
 }
 
+// Where so much is new that a fold is due at once, storing does not wait for it.
+func TestStoringGoesOnBesideAFold(t *testing.T) {
+	t.Parallel()
+	began, stored, hold := make(chan struct{}, 1), make(chan struct{}, 10), make(chan struct{})
+	p := openParts(t, t.TempDir(), func(_ *config.Config, s *troubledStore) {
+		s.beforeFold = func() error {
+			if s.full.Load() {
+				began <- struct{}{}
+				<-hold
+			}
+			return nil
+		}
+		s.after = func() error { stored <- struct{}{}; return nil }
+	})
+	wait := func(c chan struct{}, what string) {
+		t.Helper()
+		select {
+		case <-c:
+		case <-t.Context().Done():
+			t.Fatal(what)
+		}
+	}
+	p.send(0, 1)
+	wait(stored, "nothing is stored")
+	p.counts.waitFolded(t, 2)
+	p.store.full.Store(true)
+	p.send(1, 2)
+	wait(stored, "nothing more is stored")
+	wait(began, "no fold has begun")
+	p.send(2, 3)
+	wait(stored, "storing waits for the fold")
+	p.store.full.Store(false)
+	close(hold)
+	p.close()
+	p.wantStored(3)
+	p.wantFolded(3)
+}
+
 func TestRebuildEpisodes(t *testing.T) {
 	t.Parallel()
 	p := openParts(t, t.TempDir(), nil)

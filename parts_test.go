@@ -142,6 +142,7 @@ type troubledStore struct {
 
 	unfolded   atomic.Bool  // every Fold fails
 	beforeFold func() error // instead of Fold
+	full       atomic.Bool  // as much as may be is put aside
 }
 
 var errDown = errors.New("connection refused")
@@ -199,7 +200,13 @@ func (s *troubledStore) Fold(ctx context.Context) (bool, error) {
 	return s.folder().Fold(ctx)
 }
 
-func (s *troubledStore) Pending() float64      { return s.folder().Pending() }
+func (s *troubledStore) Pending() float64 {
+	if s.full.Load() {
+		return 1
+	}
+	return s.folder().Pending()
+}
+
 func (s *troubledStore) Folded() uint64        { return s.folder().Folded() }
 func (s *troubledStore) BegunResolved() uint64 { return s.folder().BegunResolved() }
 

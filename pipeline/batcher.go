@@ -88,6 +88,8 @@ func (b *batcher) run(ctx context.Context) error {
 			}
 		case <-b.folding.ready():
 			b.folding.fold(ctx, len(b.ring.order) > 0)
+		case r := <-b.folding.done():
+			b.folding.finish(ctx, r, len(b.ring.order) > 0)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

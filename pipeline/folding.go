@@ -7,7 +7,7 @@ import (
 )
 
 // Folder is what the pipeline asks of a store for its episodes; storage.Folder
-// says it in full. The storing goroutine calls it.
+// says it in full.
 type Folder interface {
 	Fold(ctx context.Context) (more bool, err error)
 	Pending() float64
@@ -32,18 +32,30 @@ func foldPause(took time.Duration) time.Duration {
 }
 
 // foldEarly is how much of what may be put aside makes a fold due at once: what is
-// let go of must be read again.
+// let go of must be read again. Where so much is new, storing goes on beside the fold, until as much
+// has come again: the store is busy with the one while the other waits for its answers. Where a fold is due
+// by the clock, storing waits for it: at once, they would hold up everybody else.
 const foldEarly = 0.5
 
-// folding decides when the store folds, beside the batcher and in its goroutine. It
-// ends with the session; the next one begins it again.
+// folding decides when the store folds, beside the batcher and in its goroutine, but
+// for what is beside. It ends with the session; the next one begins it again.
 type folding struct {
 	p     *Pipeline
 	timer *time.Timer // runs while there is something to fold that is not due yet
 
-	owed   bool      // something was stored since the last fold, or there was more
-	due    time.Time // no earlier, but for foldEarly
-	failed int       // folds in a row
+	owed   bool        // something was stored since the last fold began, or there was more
+	due    time.Time   // no earlier, but for foldEarly
+	failed int         // folds in a row
+	beside bool        // a fold is under way
+	over   chan folded // gets its result
+}
+
+// folded is a fold that is over.
+type folded struct {
+	began time.Time
+	took  time.Duration
+	more  bool
+	err   error
 }
 
 // newFolding owes the fold of what the process before has left. nil where nothing is
@@ -52,8 +64,8 @@ func (p *Pipeline) newFolding() *folding {
 	if p.folder == nil {
 		return nil
 	}
-	f := &folding{p: p, timer: time.NewTimer(0), owed: true}
-	p.unfolded.begin()
+	f := &folding{p: p, timer: time.NewTimer(0), owed: true, over: make(chan folded, 1)}
+	p.unfolded.begin(time.Now())
 	return f
 }
 
@@ -63,12 +75,21 @@ func (f *folding) stored(ctx context.Context, busy bool) {
 		return
 	}
 	f.owed = true
-	f.p.unfolded.begin()
-	if !time.Now().Before(f.due) || f.failed == 0 && f.p.folder.Pending() >= foldEarly {
+	f.p.unfolded.begin(time.Now())
+	early := f.failed == 0 && f.p.folder.Pending() >= foldEarly
+	switch {
+	case f.beside && early:
+		if f.finish(ctx, <-f.over, busy); f.failed == 0 {
+			f.foldBeside(ctx)
+		}
+	case f.beside:
+	case early:
+		f.foldBeside(ctx)
+	case !time.Now().Before(f.due):
 		f.fold(ctx, busy)
-		return
+	default:
+		f.timer.Reset(time.Until(f.due))
 	}
-	f.timer.Reset(time.Until(f.due))
 }
 
 // ready is what wakes the batcher for a fold.
@@ -79,32 +100,67 @@ func (f *folding) ready() <-chan time.Time {
 	return f.timer.C
 }
 
+// done has the result of a fold that was under way beside.
+func (f *folding) done() <-chan folded {
+	if f == nil {
+		return nil
+	}
+	return f.over
+}
+
 // fold folds, and sets the time of the next. busy: more is waiting to be stored, so
 // that folding on, after a crash, must leave time for it.
 func (f *folding) fold(ctx context.Context, busy bool) {
-	f.timer.Stop()
-	if !f.owed {
-		return
+	if f.begin() {
+		f.finish(ctx, f.p.foldOnce(ctx), busy)
 	}
-	more, took, err := f.p.foldOnce(ctx)
-	if err != nil {
+}
+
+// foldBeside folds while storing goes on.
+func (f *folding) foldBeside(ctx context.Context) {
+	if f.begin() {
+		f.beside = true
+		go func() { f.over <- f.p.foldOnce(ctx) }()
+	}
+}
+
+// begin reports whether there is something to fold, and nobody at it.
+func (f *folding) begin() bool {
+	if f.beside || !f.owed {
+		return false
+	}
+	f.timer.Stop()
+	f.owed = false
+	return true
+}
+
+// finish takes what a fold has come to, and sets the time of the next.
+func (f *folding) finish(ctx context.Context, r folded, busy bool) {
+	f.beside = false
+	if r.err != nil {
+		f.owed = true
 		if ctx.Err() == nil {
-			f.retry(err)
+			f.retry(r.err)
 		}
 		return
 	}
 	if f.failed > 0 {
 		f.p.log.Info().Msg("episodes are being folded again")
 	}
-	f.failed, f.owed = 0, more
-	f.due = time.Now().Add(foldPause(took))
-	if !more {
+	f.failed = 0
+	f.due = time.Now().Add(foldPause(r.took))
+	switch {
+	case !r.more && !f.owed:
 		f.p.unfolded.end()
-		return
-	}
-	if busy {
-		f.timer.Reset(foldShare * took)
-	} else {
+	case !r.more: // what was stored meanwhile
+		f.p.unfolded.end()
+		f.p.unfolded.begin(r.began)
+		f.timer.Reset(time.Until(f.due))
+	case busy:
+		f.owed = true
+		f.timer.Reset(foldShare * r.took)
+	default:
+		f.owed = true
 		f.timer.Reset(0)
 	}
 }
@@ -121,24 +177,29 @@ func (f *folding) retry(err error) {
 	f.timer.Reset(wait)
 }
 
-// end stops the timer.
+// end stops the timer, and waits for the fold that is under way: its context has ended.
 func (f *folding) end() {
-	if f != nil {
-		f.timer.Stop()
+	if f == nil {
+		return
+	}
+	f.timer.Stop()
+	if f.beside {
+		<-f.over
 	}
 }
 
 // foldOnce calls Fold and tells the observer.
-func (p *Pipeline) foldOnce(ctx context.Context) (more bool, took time.Duration, err error) {
+func (p *Pipeline) foldOnce(ctx context.Context) (r folded) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
-	before, start := p.folder.Folded(), time.Now()
-	more, err = p.folder.Fold(ctx)
-	took = time.Since(start)
-	if err == nil {
-		p.observer.Folded(took, p.folder.Folded()-before)
+	before := p.folder.Folded()
+	r.began = time.Now()
+	r.more, r.err = p.folder.Fold(ctx)
+	r.took = time.Since(r.began)
+	if r.err == nil {
+		p.observer.Folded(r.took, p.folder.Folded()-before)
 	}
-	return more, took, err
+	return r
 }
 
 // foldLast folds what is put aside before the program ends: the next one need not
@@ -147,7 +208,7 @@ func (p *Pipeline) foldLast(ctx context.Context) {
 	if p.folder == nil || p.folder.Pending() == 0 || !p.storeUp.Load() || ctx.Err() != nil {
 		return
 	}
-	if _, _, err := p.foldOnce(ctx); err != nil {
+	if err := p.foldOnce(ctx).err; err != nil {
 		p.log.Warn().Err(err).Msg("the last episodes are not folded; the next start does it")
 	}
 }
@@ -155,8 +216,8 @@ func (p *Pipeline) foldLast(ctx context.Context) {
 // since is when something began that is not over, as other goroutines may ask.
 type since struct{ nanos atomic.Int64 }
 
-func (s *since) begin() { s.nanos.CompareAndSwap(0, time.Now().UnixNano()) }
-func (s *since) end()   { s.nanos.Store(0) }
+func (s *since) begin(at time.Time) { s.nanos.CompareAndSwap(0, at.UnixNano()) }
+func (s *since) end()               { s.nanos.Store(0) }
 
 // FoldedBehind returns for how long something has been stored that is not folded.
 func (p *Pipeline) FoldedBehind() time.Duration {

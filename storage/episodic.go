@@ -14,8 +14,8 @@ import (
 type Folder interface {
 	// Fold folds what is due. more is true when there is more at hand, after a
 	// crash or a rebuild. nil: committed. After an error nothing is lost, and the
-	// same is folded the next time. It is called by one goroutine, the one that
-	// calls Write.
+	// same is folded the next time. It is called by one goroutine at a time, and may
+	// run beside Write.
 	Fold(ctx context.Context) (more bool, err error)
 
 	// Pending returns how much is put aside, as a part of what may be: at 1 a Fold

@@ -14,7 +14,7 @@ const Limit = 1 << 16
 // receipts of an alert that say the same are one run, so a storm of the same alerts
 // takes what one round of it takes. It covers consecutive positions of one journal.
 //
-// It belongs to the goroutine that writes. Its room is used again.
+// It belongs to one goroutine at a time. Its room is used again.
 type Pending struct {
 	limit int
 
@@ -109,7 +109,9 @@ func (p *Pending) Add(b *alert.Batch, numbers []int64) {
 
 // Begin forgets everything, and goes on behind a position.
 func (p *Pending) Begin(journal alert.ID, from uint64) {
-	p.Reset()
+	if p.used() > 0 { // else nothing tells what room is needed
+		p.Reset()
+	}
 	p.journal, p.from, p.to = journal, from, from
 }
 

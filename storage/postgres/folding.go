@@ -15,19 +15,23 @@ import (
 	"stormdrain/storage/fold"
 )
 
-// folder is what a store keeps between folds.
+// folder is what a store keeps between folds. Write puts aside in one half while
+// Fold brings the other into the tables.
 type folder struct {
 	folded        atomic.Uint64 // events
 	begunResolved atomic.Uint64 // episodes
 
-	// mu is taken by who has a connection already, and never the other way round.
-	mu         sync.Mutex
+	// Who takes a lock has a connection already, and never the other way round; mu
+	// comes behind turn.
+	turn sync.Mutex // one fold at a time; of all but aside
+	mu   sync.Mutex // for no longer than memory takes; of aside
+
+	aside *aside // where Write adds
+
+	taken      *aside                // what is being folded, or was when the last fold failed
 	own        map[alert.ID]struct{} // journals whose position was asked for: no other process folds them while it can be helped
 	everything bool                  // journals of others are folded like own ones, until all are
-	pending    *fold.Pending
-	at         int64         // when the last delivery of it, or before it, was received; unknown: noTime
-	epoch      int64         // in which its numbers were learned, see epoch.go
-	behind     *fold.Pending // for what is read again; nil: nothing is
+	behind     *fold.Pending         // for what is read again; nil: nothing is
 	severities severities
 	reached    *fold.Reached
 	steps      steps // of reading again
@@ -36,48 +40,54 @@ type folder struct {
 const noTime = math.MinInt64
 
 func newFolder() *folder {
-	return &folder{own: map[alert.ID]struct{}{}, pending: fold.NewPending(fold.Limit), at: noTime, reached: fold.NewReached(), steps: defaultSteps}
+	return &folder{own: map[alert.ID]struct{}{}, aside: newAside(), taken: newAside(), reached: fold.NewReached(), steps: defaultSteps}
 }
 
 // begin goes on behind the position of a journal.
 func (f *folder) begin(journal alert.ID, position uint64) {
+	f.turn.Lock()
+	defer f.turn.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.own[journal] = struct{}{}
-	f.pending.Begin(journal, position)
-	f.at = noTime
+	f.aside.begin(journal, position)
+	f.taken.begin(journal, position)
 	f.severities.forget()
-}
-
-// renew lets go of what is pending when it is of another epoch: its numbers may be
-// of rows that are gone, and the events are read again.
-func (f *folder) renew(epoch int64) {
-	if f.epoch != epoch {
-		f.epoch = epoch
-		f.pending.Begin(f.pending.Journal(), f.pending.To())
-	}
 }
 
 // add takes a batch that is committed, and the label sets that it has added.
 func (f *folder) add(b *alert.Batch, numbers []int64, epoch int64, added []addedSet) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.renew(epoch)
-	f.severities.add(added)
-	if b.Journal != f.pending.Journal() {
-		f.at = noTime
+	f.aside.add(b, numbers, epoch, added)
+}
+
+// take makes what was put aside what is to be folded. some is left where what a fold
+// that failed has taken comes first.
+func (f *folder) take() (some bool) {
+	if !f.taken.empty() {
+		return true
 	}
-	f.pending.Add(b, numbers)
-	if n := len(b.Deliveries); n > 0 {
-		f.at = b.Deliveries[n-1].ReceivedAt
-	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.aside, f.taken = f.taken, f.aside
+	f.aside.follow(f.taken)
+	return false
+}
+
+// holds reports whether what is stored up to a position, and not folded behind another,
+// was put aside meanwhile.
+func (f *folder) holds(journal alert.ID, folded uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.aside.pending.Journal() == journal && f.aside.pending.From() <= folded
 }
 
 // Pending implements storage.Folder.
 func (s *Store) Pending() float64 {
 	s.folder.mu.Lock()
 	defer s.folder.mu.Unlock()
-	return s.folder.pending.Filled()
+	return s.folder.aside.pending.Filled()
 }
 
 // Folded implements storage.Folder.
@@ -97,9 +107,9 @@ func (s *Store) Fold(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	defer release()
-	s.folder.mu.Lock()
-	defer s.folder.mu.Unlock()
-	f := &folding{folder: s.folder, c: c}
+	s.folder.turn.Lock()
+	defer s.folder.turn.Unlock()
+	f := &folding{folder: s.folder, c: c, left: s.folder.take()} // before the position is read, which is behind it then
 	if err := f.begin(ctx); err != nil {
 		rollback(ctx, c)
 		return false, fmt.Errorf("begin to fold: %w", err)
@@ -122,9 +132,10 @@ func (s *Store) Fold(ctx context.Context) (more bool, err error) {
 type folding struct {
 	*folder
 	c        *pgconn.PgConn
+	left     bool // something is put aside that was there before
 	journals []unfolded
 
-	p         *fold.Pending   // what is folded: pending, or what was read again
+	p         *fold.Pending   // what is folded: what was taken, or what was read again
 	sources   []int32         // their numbers, in the order of p.Sources
 	before    []*alert.Source // what was known of them; nil: nothing
 	alerts    []touched
@@ -155,7 +166,7 @@ func (f *folding) begin(ctx context.Context) error {
 	batch.ExecParams(journals, nil, nil, allBinary(), allBinary())
 	return f.answers(ctx, batch, func(i int, v row) error {
 		if i == 4 {
-			f.renew(v.int8(0))
+			f.taken.renew(v.int8(0))
 		}
 		if i == 5 {
 			j := unfolded{v.int4(0), v.uuid(1), uint64(v.int8(2)), uint64(v.int8(3)), noTime, v[5][0] != 0}
@@ -181,13 +192,13 @@ func (f *folding) answers(ctx context.Context, batch *pgconn.Batch, take func(st
 	return err
 }
 
-// next returns the journal to fold: that of what is pending, or else another of
+// next returns the journal to fold: that of what was taken, or else another of
 // this process, or else one whose process is gone. others says whether there are more.
 func (f *folding) next() (j *unfolded, others bool) {
 	rank := func(k *unfolded) int {
 		_, own := f.own[k.id]
 		switch {
-		case k.id == f.pending.Journal() && (k.folded < k.position || f.pending.To() > f.pending.From()):
+		case k.id == f.taken.pending.Journal() && (k.folded < k.position || !f.taken.empty()):
 			return 3
 		case (own || f.everything) && k.folded < k.position:
 			return 2
@@ -209,27 +220,27 @@ func (f *folding) next() (j *unfolded, others bool) {
 	return j, eligible > 1
 }
 
-// fold folds a journal on: what is pending, or, where others come before that, a
+// fold folds a journal on: what was taken, or, where others come before that, a
 // chunk of what is read again.
 func (f *folding) fold(ctx context.Context, j *unfolded) (more bool, err error) {
-	if upTo := f.pending.Behind(j.id, j.folded, j.position); upTo > j.folded {
+	if upTo := f.taken.pending.Behind(j.id, j.folded, j.position); upTo > j.folded {
 		return f.catchUp(ctx, j, f.reached.Bound(j.id, j.folded, upTo))
 	}
-	if f.pending.To() == f.pending.From() { // others have folded it
+	if f.taken.empty() { // others have folded it
 		rollback(ctx, f.c)
 		return false, nil
 	}
-	f.p = f.pending
+	f.p = f.taken.pending
 	if err := f.apply(ctx); err != nil {
 		return false, err
 	}
-	if err := f.finish(ctx, j, f.p.To(), f.at); err != nil {
+	to := f.p.To()
+	if err := f.finish(ctx, j, to, f.taken.at); err != nil {
 		return false, err
 	}
 	f.behind = nil // its room is for what is seldom
-	f.pending.Reset()
-	f.severities.folded()
-	return f.p.To() < j.position, nil
+	f.taken.reset()
+	return to < j.position && (f.left || !f.holds(j.id, to)), nil
 }
 
 // apply brings what f.p has into the tables.
@@ -292,8 +303,8 @@ func (s *Store) ForgetEpisodes(ctx context.Context) error {
 	if err := commitNow(ctx, c); err != nil {
 		return err
 	}
-	s.folder.mu.Lock()
-	defer s.folder.mu.Unlock()
+	s.folder.turn.Lock()
+	defer s.folder.turn.Unlock()
 	s.folder.everything = true
 	return nil
 }

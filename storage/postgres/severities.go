@@ -2,18 +2,13 @@ package postgres
 
 import "stormdrain/storage/fold"
 
-// severities are those of label sets, by number: what never changes. Those of the
-// label sets that this process has added are known without being read.
+// severities are those of label sets, by number, that were read: what never changes.
 type severities struct {
 	read   map[int64]string
-	added  map[int64]string // since the last fold
 	shared fold.Names
 }
 
-const (
-	maxSeverities = 1 << 14 // that were read: 1 MB, with severities as people use them
-	maxAdded      = fold.Limit
-)
+const maxSeverities = 1 << 14 // 1 MB, with severities as people use them
 
 // addedSet is a label set that a transaction has added.
 type addedSet struct {
@@ -30,30 +25,6 @@ func (s *severities) bound() {
 	}
 }
 
-// add takes label sets that are committed.
-func (s *severities) add(sets []addedSet) {
-	if len(sets) == 0 {
-		return
-	}
-	if s.added == nil {
-		s.added = make(map[int64]string, len(sets))
-	}
-	if len(s.added)+len(sets) > maxAdded {
-		clear(s.added)
-	}
-	for _, set := range sets {
-		s.added[set.number] = set.severity
-	}
-}
-
-// folded forgets those that were added: an alert that goes on firing is read once.
-func (s *severities) folded() {
-	if len(s.added) > maxSeverities {
-		s.added = nil // seldom so many
-	}
-	clear(s.added)
-}
-
 func (s *severities) put(set int64, severity string) {
 	if s.read == nil {
 		s.read = map[int64]string{}
@@ -64,9 +35,11 @@ func (s *severities) put(set int64, severity string) {
 	s.read[set] = severity
 }
 
-func (s *severities) of(set int64) (severity string, ok bool) {
-	if severity, ok = s.added[set]; !ok {
-		severity, ok = s.read[set]
+// severity returns that of a label set, without reading it: those that this process
+// has added since the fold before are known.
+func (f *folder) severity(set int64) (severity string, ok bool) {
+	if severity, ok = f.taken.added[set]; !ok {
+		severity, ok = f.severities.read[set]
 	}
 	return severity, ok
 }

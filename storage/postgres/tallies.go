@@ -98,7 +98,7 @@ func (f *folding) minutes(ctx context.Context) (map[minuteKey]alert.Minute, erro
 	f.severities.bound()
 	missing, asked := newInt8s(), map[int64]struct{}{}
 	for _, t := range tallies {
-		if _, ok := f.severities.of(t.Set); ok {
+		if _, ok := f.severity(t.Set); ok {
 			continue
 		}
 		if _, ok := asked[t.Set]; !ok {
@@ -119,7 +119,7 @@ func (f *folding) minutes(ctx context.Context) (map[minuteKey]alert.Minute, erro
 	}
 	sums := map[minuteKey]alert.Minute{}
 	for _, t := range tallies {
-		severity, _ := f.severities.of(t.Set)
+		severity, _ := f.severity(t.Set)
 		key := minuteKey{t.Minute, severity}
 		m := sums[key]
 		m.Firing += t.Firing

@@ -29,6 +29,7 @@ func ExerciseEpisodes(t *testing.T, open func(t *testing.T) EpisodeStore) {
 	}{
 		{"Flapping", testFlapping},
 		{"FoldedAgain", testFoldedAgain},
+		{"FoldedBesideWriting", testFoldedBesideWriting},
 		{"TooMuchToPutAside", testTooMuch},
 		{"EveryEpisodeOfAnAlert", testManyEpisodes},
 		{"BoundsToTheNanosecond", testBounds},
@@ -274,6 +275,37 @@ func testFoldedAgain(t *testing.T, open func(*testing.T) EpisodeStore) {
 	d.Source = "of another process"
 	s.add(journalB, d)
 	s.reopen()
+	s.foldAll()
+	s.checkAll()
+}
+
+// Folds that run beside writing come to the same, with nothing missing or twice.
+func testFoldedBesideWriting(t *testing.T, open func(*testing.T) EpisodeStore) {
+	t.Parallel()
+	s := setupFolding(t, open)
+	g := NewFlapping(5)
+	written, folded := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			if _, err := s.store.Fold(s.ctx); err != nil {
+				folded <- err
+				return
+			}
+			select {
+			case <-written:
+				folded <- nil
+				return
+			default:
+			}
+		}
+	}()
+	for seq := range uint64(150) {
+		s.add(journalA, g.Delivery(seq+1))
+	}
+	close(written)
+	if err := <-folded; err != nil {
+		t.Fatalf("Fold: %v", err)
+	}
 	s.foldAll()
 	s.checkAll()
 }
