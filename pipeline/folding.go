@@ -76,14 +76,12 @@ func (f *folding) stored(ctx context.Context, busy bool) {
 	}
 	f.owed = true
 	f.p.unfolded.begin(time.Now())
-	early := f.failed == 0 && f.p.folder.Pending() >= foldEarly
+	if f.beside && f.full() {
+		f.finish(ctx, <-f.over, busy)
+	}
 	switch {
-	case f.beside && early:
-		if f.finish(ctx, <-f.over, busy); f.failed == 0 {
-			f.foldBeside(ctx)
-		}
 	case f.beside:
-	case early:
+	case f.full():
 		f.foldBeside(ctx)
 	case !time.Now().Before(f.due):
 		f.fold(ctx, busy)
@@ -91,6 +89,9 @@ func (f *folding) stored(ctx context.Context, busy bool) {
 		f.timer.Reset(time.Until(f.due))
 	}
 }
+
+// full reports whether a fold is due at once.
+func (f *folding) full() bool { return f.failed == 0 && f.p.folder.Pending() >= foldEarly }
 
 // ready is what wakes the batcher for a fold.
 func (f *folding) ready() <-chan time.Time {

@@ -22,16 +22,20 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to listen on")
 	alerts := flag.Int("alerts", 10, "number of alerts to answer with")
+	socket := flag.String("socket", "", "socket option to set on each connection, as TCP_QUICKACK=1; empty: none")
 	flag.Parse()
-	if err := run(*listen, *alerts); err != nil {
+	if err := run(*listen, *alerts, *socket); err != nil {
 		fmt.Fprintln(os.Stderr, "ceiling:", err)
 		os.Exit(1)
 	}
 }
 
-func run(listen string, alerts int) error {
+func run(listen string, alerts int, socket string) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
+		return err
+	}
+	if l, err = withSocketOption(l, socket); err != nil {
 		return err
 	}
 	srv := newServer(alerts)

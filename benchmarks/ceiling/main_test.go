@@ -11,8 +11,23 @@ import (
 
 func TestServer(t *testing.T) {
 	t.Parallel()
+	serve(t, "")
+	for option := range socketOptions {
+		serve(t, option)
+	}
+	if _, err := withSocketOption(nil, "TCP_CORK"); err == nil || !strings.Contains(err.Error(), "TCP_QUICKACK=1") {
+		t.Errorf("an option that there is not: %v", err)
+	}
+}
+
+// serve sends some bodies to a server whose connections have a socket option.
+func serve(t *testing.T, option string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err = withSocketOption(l, option); err != nil {
 		t.Fatal(err)
 	}
 	srv := newServer(10)

@@ -19,7 +19,7 @@ type Target struct {
 	Ack     string   // of stormdrain; empty for all others
 	Variant string   // of the reference; empty for all others
 	Store   string   // "postgres", "sqlite"; empty: the ceiling
-	Flags   []string // of stormdrain, besides those that say where and what
+	Flags   []string // besides those that say where and what
 }
 
 // Path is where alerts go.
@@ -63,7 +63,7 @@ func (r *Runner) start(ctx context.Context, t Target, alerts int) (_ *instance, 
 	if t.Variant != "" {
 		binary, args = r.Reference, []string{"-listen=127.0.0.1:0", "-variant=" + t.Variant, "-database=" + url}
 	}
-	if i.process, err = process.Start(t.Name, binary, args...); err != nil {
+	if i.process, err = process.Start(t.Name, binary, append(args, t.Flags...)...); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)

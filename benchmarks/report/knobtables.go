@@ -58,14 +58,16 @@ func (k *Knobs) closedTable(b *strings.Builder, knob *Knob) {
 			if len(runs) == 0 {
 				continue
 			}
-			pg, log := "", ""
+			pg, log, stored, storedRatio := "", "", "", ""
+			if at.target != Ceiling {
+				stored, storedRatio = ranged(runs, (*KnobClosed).AllIn, thousands), ratioed(runs, standard, (*KnobClosed).AllIn)
+			}
 			if at.target == Durable {
 				pg = ranged(runs, func(c *KnobClosed) float64 { return per(int64(c.Server.PostgresCPU), c.Server.Requests) }, short)
 				log = ranged(runs, func(c *KnobClosed) float64 { return c.Server.LogBytesPerAlert() }, thousands)
 			}
 			t.row(at.load.String(), storeOf(at.target), knob.marked(value),
-				ranged(runs, rate, thousands), ratioed(runs, standard, rate),
-				ranged(runs, (*KnobClosed).AllIn, thousands), ratioed(runs, standard, (*KnobClosed).AllIn),
+				ranged(runs, rate, thousands), ratioed(runs, standard, rate), stored, storedRatio,
 				ranged(runs, func(c *KnobClosed) float64 { return float64(c.Wrk.P99) }, short),
 				ranged(runs, func(c *KnobClosed) float64 { return float64(c.Server.CPUPerRequest()) }, short), pg, log,
 				ranged(runs, func(c *KnobClosed) float64 { return float64(c.Server.ResidentPeak) }, mebibytes),

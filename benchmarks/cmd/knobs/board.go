@@ -57,7 +57,7 @@ func (b *board) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	b.say("building")
-	r.Stormdrain = filepath.Join(r.Dir, "stormdrain")
+	r.Stormdrain, r.Ceiling = filepath.Join(r.Dir, "stormdrain"), filepath.Join(r.Dir, "ceiling")
 	if err := r.Build(ctx, r.Tree); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ type knob struct {
 
 // load is one kind of traffic onto one store.
 type load struct {
-	store    string // of measure.Stores
+	store    string // of measure.Stores, or none
 	kind     string // as measure.ParseCase reads it
 	constant bool   // at a constant rate, of what package load sends; kind is "" then
 	rows     string // which of a store's benchmarks, instead of traffic
@@ -25,6 +25,7 @@ type load struct {
 const (
 	pg   = "postgres"
 	lite = "sqlite"
+	none = "" // the ceiling
 )
 
 // Settings of PostgreSQL are those of the private server that the benchmark
@@ -33,6 +34,13 @@ const postgresPrefix = "postgres: "
 
 // copying is no setting: it is which of two ways to write rows there is.
 const copying = "rows to Postgres"
+
+// sockets are no setting: each is an option of the ceiling's connections, which is where
+// one would be worth most.
+const (
+	sockets     = "socket options"
+	plainSocket = "as Go has them"
+)
 
 // knobs are all of them. The default is a run without the flag.
 func knobs() []knob {
@@ -79,6 +87,9 @@ func knobs() []knob {
 		{k(postgresPrefix+"shared_buffers", "Postgres' own cache of pages, here for the indexes of the dictionaries.",
 			"128MB", "128MB", "512MB"),
 			[]load{{store: pg, kind: "hard/100"}}},
+		{k(sockets, "Options of a connection, at the ceiling, where nothing but reading and answering takes time. Go sets TCP_NODELAY, and leaves the rest to the kernel.",
+			plainSocket, plainSocket, "TCP_NODELAY=0", "TCP_QUICKACK=1", "SO_RCVBUF=32KiB", "SO_RCVBUF=1MiB"),
+			[]load{{store: none, kind: "storm/10"}, {store: none, kind: "storm/100"}, {store: none, constant: true}}},
 		{k(copying, "How a batch of 5 000 known events becomes a COPY: encoded by us in its binary format, or by pgx.CopyFrom (`BenchmarkWrite` of the store).",
 			ownCopy, ownCopy, pgxCopy),
 			[]load{{store: pg, rows: "^entries=known$"}}},
@@ -102,8 +113,15 @@ func (k *knob) ofPostgres() (name string, ok bool) {
 // that a default which changed is measured, and not what this list says.
 func (k *knob) target(store, value string) measure.Target {
 	t := measure.Target{Name: report.Durable, Ack: "fsync", Store: store}
-	if store == lite {
+	switch store {
+	case lite:
 		t.Name = report.DurableSQLite
+	case none:
+		t = measure.Target{Name: report.Ceiling}
+		if value != k.Default {
+			t.Flags = []string{"-socket=" + value}
+		}
+		return t
 	}
 	if _, database := k.ofPostgres(); !database && value != k.Default {
 		t.Flags = []string{"--" + strings.ReplaceAll(k.Setting, "_", "-") + "=" + value}

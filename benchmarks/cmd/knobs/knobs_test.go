@@ -60,7 +60,7 @@ func TestKnobs(t *testing.T) {
 		}
 		seen[k.Setting] = true
 		for _, l := range k.loads {
-			if !slices.Contains(measure.Stores(), l.store) || l.rows != "" && l.kind != "" || l.constant && l.kind != "" {
+			if !slices.Contains(measure.Stores(), l.store) && k.Setting != sockets || l.rows != "" && l.kind != "" || l.constant && l.kind != "" {
 				t.Errorf("%s: load %+v", k.Setting, l)
 			}
 			if l.constant || l.rows != "" {
@@ -70,7 +70,7 @@ func TestKnobs(t *testing.T) {
 				t.Errorf("%s: %v", k.Setting, err)
 			}
 		}
-		if _, ok := k.ofPostgres(); ok || k.Setting == copying {
+		if _, ok := k.ofPostgres(); ok || k.Setting == copying || k.Setting == sockets {
 			continue
 		}
 		want, ok := workedOut[k.Setting]
@@ -120,6 +120,9 @@ func TestTarget(t *testing.T) {
 	}
 	if got := k.target(pg, "5000"); got.Name != report.Durable || got.Ack != "fsync" || got.Flags != nil {
 		t.Errorf("the default: %+v", got)
+	}
+	if got := k.target(none, "500"); got.Name != report.Ceiling || got.Ack != "" || !slices.Equal(got.Flags, []string{"-socket=500"}) {
+		t.Errorf("%+v", got)
 	}
 	k.Setting = postgresPrefix + "wal_compression"
 	if name, ok := k.ofPostgres(); !ok || name != "wal_compression" || k.target(pg, "500").Flags != nil {
