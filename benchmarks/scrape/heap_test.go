@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -21,6 +22,9 @@ stormdrain_journal_backlog_bytes 70
 stormdrain_http_requests_total{code="200",handler="webhook"} 7
 stormdrain_http_requests_total{code="503",handler="webhook"} 2
 stormdrain_store_flush_rows_sum NaN
+go_gc_heap_live_bytes 4.2e+07
+go_memory_classes_heap_objects_bytes 4.4e+07
+go_memory_classes_heap_unused_bytes 1e+06
 `
 
 func TestSettled(t *testing.T) {
@@ -41,6 +45,8 @@ func TestSettled(t *testing.T) {
 	f("owed", m.Owed(), 0)
 	f("a label", m.Sum("http_requests_total", `code="503"`), 2)
 	f("a prefix of a name", m.Sum("alerts"), 0)
+	f("live heap", m.HeapLive(), 42_000_000)
+	f("heap in use", m.HeapInUse(), 45_000_000)
 	if !m.Settled() {
 		t.Error("1200 + 10 - 1205 - 5 is not at rest")
 	}
@@ -59,6 +65,7 @@ func TestHeapOverOneConnection(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	connections := map[string]bool{}
+	var collected atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		connections[r.RemoteAddr] = true
@@ -67,7 +74,8 @@ func TestHeapOverOneConnection(t *testing.T) {
 		case "/metrics":
 			w.Write([]byte(settledText))
 		case "/debug/pprof/heap":
-			w.Write([]byte("heap profile: 1: 2 [3: 4] @ heap/1048576\n\n# runtime.MemStats\n# Alloc = 5\n# HeapAlloc = 6\n# HeapInuse = 7\n# GCCPUFraction = 0.1\n"))
+			collected.Store(r.FormValue("gc") == "1")
+			w.Write(make([]byte, 100_000))
 		default:
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
@@ -78,8 +86,8 @@ func TestHeapOverOneConnection(t *testing.T) {
 	if m, err := s.Scrape(t.Context()); err != nil || m.Received() != 1200 {
 		t.Errorf("%v, %v", m, err)
 	}
-	if h, err := s.Collect(t.Context()); err != nil || h != (Heap{Live: 6, InUse: 7}) {
-		t.Errorf("%+v, %v", h, err)
+	if err := s.Collect(t.Context()); err != nil || !collected.Load() {
+		t.Errorf("%v, asked to collect: %v", err, collected.Load())
 	}
 	if err := s.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("503 is %v", err)
@@ -88,8 +96,5 @@ func TestHeapOverOneConnection(t *testing.T) {
 	defer mu.Unlock()
 	if len(connections) != 1 {
 		t.Errorf("%d connections, want one", len(connections))
-	}
-	if _, err := parseHeap(strings.NewReader("heap profile\n")); err == nil {
-		t.Error("a profile without figures was taken")
 	}
 }

@@ -28,7 +28,7 @@ const (
 // what was found wrong is in the result.
 func soak(ctx context.Context, r *result, opts options, binary, dir string) (err error) {
 	cfg := &instance.Config{Binary: binary, Dir: dir, Flags: []string{
-		"--debug.pprof", // the heap is read through it
+		"--debug.pprof", // the garbage is taken away through it
 		fmt.Sprintf("--journal.segment-bytes=%d", segmentBytes),
 		// Full soon, so that the oldest go.
 		"--quarantine.max-bytes=1MiB",
