@@ -70,34 +70,35 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 	s := start(t, cfg, f)
 	request := []byte(post("/webhook/eu", "User-Agent: Alertmanager/0.34.2\r\nContent-Type: application/json\r\n", strings.Repeat("x", 20_000)))
 	answer := make([]byte, 4096)
-	const n = 400
-	open := make([]net.Conn, n)
-	before := inUse()
-	for i := range open {
-		c, err := net.Dial("tcp", s.address())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		open[i] = c
-		if _, err := open[i].Write(request); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadAtLeast(open[i], answer, 1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "all rest", func() bool {
-		s.conns.mu.Lock()
-		defer s.conns.mu.Unlock()
-		for c := range s.conns.open {
-			if !c.atRest.Load() {
-				return false
+	idle := func(n int) int {
+		for range n {
+			c, err := net.Dial("tcp", s.address())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			if _, err := c.Write(request); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAtLeast(c, answer, 1); err != nil {
+				t.Fatal(err)
 			}
 		}
-		return true
-	})
-	each := (inUse() - before) / n
+		eventually(t, "all rest", func() bool {
+			s.conns.mu.Lock()
+			defer s.conns.mu.Unlock()
+			for c := range s.conns.open {
+				if !c.atRest.Load() {
+					return false
+				}
+			}
+			return true
+		})
+		return inUse()
+	}
+	before := idle(400) // with what is there once, however many there are
+	const n = 400
+	each := (idle(n) - before) / n
 	t.Logf("%d bytes for an idle connection", each)
 	if each > 7_000 {
 		t.Error("too much")
