@@ -37,8 +37,8 @@ func foldPause(took time.Duration) time.Duration {
 // by the clock, storing waits for it: at once, they would hold up everybody else.
 const foldEarly = 0.5
 
-// folding decides when the store folds, beside the batcher and in its goroutine, but
-// for what is beside. It ends with the session; the next one begins it again.
+// folding decides when the store folds. It belongs to the batcher's goroutine, in which
+// a fold runs, too, unless it is beside. It ends with the session; the next one begins it again.
 type folding struct {
 	p     *Pipeline
 	timer *time.Timer // runs while there is something to fold that is not due yet
@@ -125,7 +125,7 @@ func (f *folding) foldBeside(ctx context.Context) {
 	}
 }
 
-// begin reports whether there is something to fold, and nobody at it.
+// begin reports whether a fold is to begin: one is owed, until then, and none is under way.
 func (f *folding) begin() bool {
 	if f.beside || !f.owed {
 		return false
@@ -206,11 +206,18 @@ func (p *Pipeline) foldOnce(ctx context.Context) (r folded) {
 // foldLast folds what is put aside before the program ends: the next one need not
 // read it again. The storing goroutine has ended.
 func (p *Pipeline) foldLast(ctx context.Context) {
-	if p.folder == nil || p.folder.Pending() == 0 || !p.storeUp.Load() || ctx.Err() != nil {
+	if p.folder == nil || !p.storeUp.Load() {
 		return
 	}
-	if err := p.foldOnce(ctx).err; err != nil {
-		p.log.Warn().Err(err).Msg("the last episodes are not folded; the next start does it")
+	// Twice: what a fold that was broken off had taken comes before the rest.
+	for range 2 {
+		if p.folder.Pending() == 0 || ctx.Err() != nil {
+			return
+		}
+		if err := p.foldOnce(ctx).err; err != nil {
+			p.log.Warn().Err(err).Msg("the last episodes are not folded; the next start does it")
+			return
+		}
 	}
 }
 

@@ -2,8 +2,15 @@ package scrape
 
 import (
 	"context"
+	"errors"
 	"io"
 )
+
+// Heap is what the server's Go heap holds.
+type Heap struct {
+	Live  int64 // bytes that the last collection found in use
+	InUse int64 // bytes of spans that hold objects, garbage included
+}
 
 // Collect makes the server collect its garbage. It needs --debug.pprof. The profile that
 // comes with it is not read, and not asked for as text: that grows with every place that
@@ -15,10 +22,14 @@ func (s *Scraper) Collect(ctx context.Context) error {
 	})
 }
 
-// HeapLive returns the bytes that the last collection found in use.
-func (m Metrics) HeapLive() int64 { return m.Sum("go_gc_heap_live_bytes") }
-
-// HeapInUse returns the bytes of the spans that hold objects, garbage included.
-func (m Metrics) HeapInUse() int64 {
-	return m.Sum("go_memory_classes_heap_objects_bytes") + m.Sum("go_memory_classes_heap_unused_bytes")
+// Heap returns what the metrics say of it; that they say nothing is an error.
+func (m Metrics) Heap() (Heap, error) {
+	h := Heap{
+		Live:  m.Sum("go_gc_heap_live_bytes"),
+		InUse: m.Sum("go_memory_classes_heap_objects_bytes") + m.Sum("go_memory_classes_heap_unused_bytes"),
+	}
+	if h.Live == 0 || h.InUse == 0 {
+		return Heap{}, errors.New("the metrics have no go_gc_heap_live_bytes or no go_memory_classes_heap_objects_bytes")
+	}
+	return h, nil
 }

@@ -45,8 +45,12 @@ func TestSettled(t *testing.T) {
 	f("owed", m.Owed(), 0)
 	f("a label", m.Sum("http_requests_total", `code="503"`), 2)
 	f("a prefix of a name", m.Sum("alerts"), 0)
-	f("live heap", m.HeapLive(), 42_000_000)
-	f("heap in use", m.HeapInUse(), 45_000_000)
+	if h, err := m.Heap(); err != nil || h != (Heap{Live: 42_000_000, InUse: 45_000_000}) {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if h, err := (Metrics{}).Heap(); err == nil {
+		t.Errorf("metrics without figures give %+v", h)
+	}
 	if !m.Settled() {
 		t.Error("1200 + 10 - 1205 - 5 is not at rest")
 	}

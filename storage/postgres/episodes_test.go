@@ -204,6 +204,27 @@ func TestFoldedByOthers(t *testing.T) {
 	}
 }
 
+// TestFailedFoldIsPending has what a fold that failed had taken come before the rest.
+func TestFailedFoldIsPending(t *testing.T) {
+	t.Parallel()
+	s := newDatabases(t).open(t)
+	s.mustPosition(t)
+	s.mustWrite(t, journal, 0, delivery(1))
+	s.mustExec(t, `ALTER TABLE journals ADD CONSTRAINT nobody_folds CHECK (folded = 0)`)
+	if _, err := s.Fold(t.Context()); err == nil {
+		t.Fatal("folded in spite of the constraint")
+	}
+	one := s.Pending()
+	s.mustWrite(t, journal, 1, delivery(2))
+	if two := s.Pending(); one == 0 || two <= one {
+		t.Errorf("%g is put aside after a fold that failed, %g with another delivery", one, two)
+	}
+	s.mustExec(t, `ALTER TABLE journals DROP CONSTRAINT nobody_folds`)
+	if folds := s.foldAll(t); folds != 2 || s.Pending() != 0 || s.Folded() != 2 {
+		t.Errorf("%d folds, %g put aside, %d events folded; want 2, 0 and 2", folds, s.Pending(), s.Folded())
+	}
+}
+
 // TestBegunResolvedCountsOnce folds a resolve that came first again: after a commit
 // that failed, and beside another process that has all made anew.
 func TestBegunResolvedCountsOnce(t *testing.T) {

@@ -83,11 +83,17 @@ func (f *folder) holds(journal alert.ID, folded uint64) bool {
 	return f.aside.pending.Journal() == journal && f.aside.pending.From() <= folded
 }
 
-// Pending implements storage.Folder.
+// Pending implements storage.Folder. What is being folded is not put aside any more,
+// but what a fold that failed has left is.
 func (s *Store) Pending() float64 {
+	left := 0.0
+	if s.folder.turn.TryLock() { // nobody folds
+		left = s.folder.taken.pending.Filled()
+		s.folder.turn.Unlock()
+	}
 	s.folder.mu.Lock()
 	defer s.folder.mu.Unlock()
-	return s.folder.aside.pending.Filled()
+	return left + s.folder.aside.pending.Filled()
 }
 
 // Folded implements storage.Folder.

@@ -60,7 +60,7 @@ func TestKnobs(t *testing.T) {
 		}
 		seen[k.Setting] = true
 		for _, l := range k.loads {
-			if !slices.Contains(measure.Stores(), l.store) && k.Setting != sockets || l.rows != "" && l.kind != "" || l.constant && l.kind != "" {
+			if slices.Contains(measure.Stores(), l.store) == (k.Setting == sockets) || l.rows != "" && l.kind != "" || l.constant && l.kind != "" {
 				t.Errorf("%s: load %+v", k.Setting, l)
 			}
 			if l.constant || l.rows != "" {

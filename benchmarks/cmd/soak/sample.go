@@ -16,6 +16,7 @@ import (
 type sample struct {
 	at       time.Duration // since the load began
 	metrics  scrape.Metrics
+	heap     scrape.Heap
 	resident int64
 	files    int // descriptors
 	segments int // of the journal
@@ -51,8 +52,8 @@ func measures() []measure {
 	return []measure{
 		count("goroutines", 4, .05, metric("go_goroutines")),
 		count("descriptors", 4, .05, func(s *sample) float64 { return float64(s.files) }),
-		bytes("live heap", 2, .04, func(s *sample) float64 { return float64(s.metrics.HeapLive()) }),
-		bytes("heap in use", 3, .05, func(s *sample) float64 { return float64(s.metrics.HeapInUse()) }),
+		bytes("live heap", 2, .04, func(s *sample) float64 { return float64(s.heap.Live) }),
+		bytes("heap in use", 3, .05, func(s *sample) float64 { return float64(s.heap.InUse) }),
 		bytes("resident memory", 8, .05, func(s *sample) float64 { return float64(s.resident) }),
 		count("journal segments", 1, .1, func(s *sample) float64 { return float64(s.segments) }),
 		bytes("journal", 2, .1, metric("journal_bytes")),
@@ -72,6 +73,9 @@ func look(ctx context.Context, i *instance.Instance, journal string) (*sample, e
 		return nil, err
 	}
 	if s.metrics, err = i.Scrape(ctx); err != nil {
+		return nil, err
+	}
+	if s.heap, err = s.metrics.Heap(); err != nil {
 		return nil, err
 	}
 	memory, err := process.ReadMemory(i.PID())

@@ -80,11 +80,9 @@ func TestPlan(t *testing.T) {
 func samples(n int, goroutines func(i int) int) (all []*sample) {
 	for i := range n {
 		all = append(all, &sample{
-			at: time.Duration(i) * time.Second,
-			metrics: scrape.Metrics{
-				"go_goroutines": float64(goroutines(i)), "journal_bytes": float64(i % 13 << 18),
-				"go_gc_heap_live_bytes": float64(40<<20 + i%7<<20), "go_memory_classes_heap_objects_bytes": 50 << 20,
-			},
+			at:       time.Duration(i) * time.Second,
+			metrics:  scrape.Metrics{"go_goroutines": float64(goroutines(i)), "journal_bytes": float64(i % 13 << 18)},
+			heap:     scrape.Heap{Live: 40<<20 + int64(i%7)<<20, InUse: 50 << 20},
 			resident: 90 << 20, files: 30 + i%5, segments: 1 + i%2,
 		})
 	}
