@@ -11,9 +11,9 @@ import (
 
 func TestServer(t *testing.T) {
 	t.Parallel()
-	serve(t, "")
+	serve(t, "", nil)
 	for option := range socketOptions {
-		serve(t, option)
+		serve(t, option, nil)
 	}
 	if _, err := withSocketOption(nil, "TCP_CORK"); err == nil || !strings.Contains(err.Error(), "TCP_QUICKACK=1") {
 		t.Errorf("an option that there is not: %v", err)
@@ -21,7 +21,7 @@ func TestServer(t *testing.T) {
 }
 
 // serve sends some bodies to a server whose connections have a socket option.
-func serve(t *testing.T, option string) {
+func serve(t *testing.T, option string, d *disk) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,7 +30,7 @@ func serve(t *testing.T, option string) {
 	if l, err = withSocketOption(l, option); err != nil {
 		t.Fatal(err)
 	}
-	srv := newServer(10)
+	srv := newServer(10, d)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	transport := &http.Transport{}

@@ -78,7 +78,7 @@ func (o *observer) begin(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if o.i.dir != "" {
+	if o.i.Ack != "" {
 		if o.journaled, err = o.i.journaled(); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func (o *observer) rest(ctx context.Context) (invalid string, err error) {
 		}
 		s.LogBytes = logged - o.logged
 	}
-	if o.i.dir != "" {
+	if o.i.Ack != "" {
 		journaled, err := o.i.journaled()
 		if err != nil {
 			return "", err

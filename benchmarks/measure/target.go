@@ -18,7 +18,8 @@ type Target struct {
 	Name    string
 	Ack     string   // of stormdrain; empty for all others
 	Variant string   // of the reference; empty for all others
-	Store   string   // "postgres", "sqlite"; empty: the ceiling
+	Store   string   // "postgres", "sqlite"; empty: a ceiling
+	Disk    bool     // of a ceiling: a record of each request is made durable before it is answered
 	Flags   []string // besides those that say where and what
 }
 
@@ -37,7 +38,7 @@ type instance struct {
 	alerts  int // in each request; 0: they differ
 	process *process.Process
 	address string
-	dir     string    // "" but for stormdrain
+	dir     string    // "" where nothing is kept beside a database
 	db      *database // nil without Postgres
 }
 
@@ -62,6 +63,12 @@ func (r *Runner) start(ctx context.Context, t Target, alerts int) (_ *instance, 
 	binary, args := r.Ceiling, []string{"-listen=127.0.0.1:0", "-alerts=" + strconv.Itoa(alerts)}
 	if t.Variant != "" {
 		binary, args = r.Reference, []string{"-listen=127.0.0.1:0", "-variant=" + t.Variant, "-database=" + url}
+	}
+	if t.Disk {
+		if i.dir, err = os.MkdirTemp(r.Dir, "run"); err != nil {
+			return nil, err
+		}
+		args = append(args, "-disk="+filepath.Join(i.dir, "disk"))
 	}
 	if i.process, err = process.Start(t.Name, binary, append(args, t.Flags...)...); err != nil {
 		return nil, err

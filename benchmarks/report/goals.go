@@ -119,8 +119,11 @@ func (g *goals) latencies() {
 	}
 	held := r.held(Durable, rate)
 	latency := func(name, want string, f func(*Steady) time.Duration, most time.Duration) {
-		got := r.latency(Durable, rate, f)
-		g.add(fmt.Sprintf("%s at %s requests/s", name, thousands(float64(rate))), want, short(float64(got))+unlessHeld(held), held && got < most)
+		got, beside := r.latency(Durable, rate, f), ""
+		if least := r.latency(DiskCeiling, rate, f); least > 0 {
+			beside = fmt.Sprintf(" (%s: %s)", DiskCeiling, short(float64(least)))
+		}
+		g.add(fmt.Sprintf("%s at %s requests/s", name, thousands(float64(rate))), want, short(float64(got))+beside+unlessHeld(held), held && got < most)
 	}
 	latency("p50", "< "+short(float64(mostP50)), func(s *Steady) time.Duration { return s.Load.P50 }, mostP50)
 	most, want := r.allowedP99()
@@ -163,7 +166,7 @@ func (g *goals) resident() {
 	}
 	worst, where := 0.0, ""
 	look := func(target, what string, peak int64) {
-		if target != Ceiling && !IsReference(target) && float64(peak) > worst {
+		if !isCeiling(target) && !IsReference(target) && float64(peak) > worst {
 			worst, where = float64(peak), target+"; "+what
 		}
 	}

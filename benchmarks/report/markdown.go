@@ -103,7 +103,7 @@ func (r *Report) closedTable(b *strings.Builder, load Case) {
 			short(median(func(c *Closed) float64 { return float64(c.Server.CPUPerRequest()) })),
 			"", mebibytes(spreadOf(r.closed(target, load, func(c *Closed) float64 { return float64(c.Server.ResidentPeak) })).high),
 			"", "", percent(median(func(c *Closed) float64 { return c.Server.Surroundings.othersShare(r.Machine.Cores) }))}
-		if target != Ceiling {
+		if !isCeiling(target) {
 			cells[4] = thousands(r.allIn(target, load).median)
 			cells[8] = fmt.Sprintf("%.1f", median(func(c *Closed) float64 { return c.Server.AllocsPerRequest() }))
 			cells[10] = thousands(median(func(c *Closed) float64 { return float64(c.Server.Backlog) }))
@@ -119,7 +119,7 @@ func (r *Report) steadyTable(b *strings.Builder) {
 		return
 	}
 	t := newTable(b, fmt.Sprintf("At %s requests/s for %v, latency from when each was due", thousands(float64(rate)), r.Settings.Steady),
-		"target", "answered", "held", "p50", "p95", "p99", "p99.9", "max", "CPU", "allocs/request", "RSS median MiB", "RSS peak MiB", "others' CPU")
+		"target", "answered", "held", "p50", "p95", "p99", "p99.9", "max", "CPU", "allocs/request", "RSS median MiB", "RSS peak MiB", "others' CPU", "of it stolen")
 	for _, target := range unique(r.Steady, func(s *Steady) string { return s.Target }) {
 		of := func(f func(*Steady) float64) spread { return spreadOf(r.steady(target, rate, f)) }
 		answered := of(func(s *Steady) float64 { return s.Load.PerSecond })
@@ -128,7 +128,7 @@ func (r *Report) steadyTable(b *strings.Builder) {
 		}
 		latency := func(f func(*Steady) time.Duration) string { return short(float64(r.latency(target, rate, f))) }
 		allocs := ""
-		if target != Ceiling {
+		if !isCeiling(target) {
 			allocs = fmt.Sprintf("%.1f", of(func(s *Steady) float64 { return s.Server.AllocsPerRequest() }).median)
 		}
 		t.row(target, thousands(answered.median)+"/s", yes(r.held(target, rate)),
@@ -141,7 +141,8 @@ func (r *Report) steadyTable(b *strings.Builder) {
 			allocs,
 			mebibytes(of(func(s *Steady) float64 { return float64(s.Server.ResidentMedian) }).median),
 			mebibytes(of(func(s *Steady) float64 { return float64(s.Server.ResidentPeak) }).high),
-			percent(of(func(s *Steady) float64 { return s.Server.Surroundings.othersShare(r.Machine.Cores) }).median))
+			percent(of(func(s *Steady) float64 { return s.Server.Surroundings.othersShare(r.Machine.Cores) }).median),
+			percent(of(func(s *Steady) float64 { return s.Server.Surroundings.stolenShare(r.Machine.Cores) }).median))
 	}
 }
 

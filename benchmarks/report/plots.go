@@ -65,7 +65,7 @@ func (r *Report) sizePlot() *plot.Plot {
 		stored := r.bySize(func(c Case) float64 { return r.allIn(target, c).median })
 		switch {
 		case len(answered.X) < 2: // measured at one size only
-		case target == Ceiling:
+		case isCeiling(target):
 			answered.Name = target
 			p.Series = append(p.Series, answered)
 		case IsReference(target):

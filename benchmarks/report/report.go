@@ -13,7 +13,8 @@ import (
 
 // Targets that have a part in how the report is worked out.
 const (
-	Ceiling       = "ceiling" // all others are compared with it
+	Ceiling       = "ceiling"            // all others are compared with it
+	DiskCeiling   = "ceiling, fdatasync" // of what is durable when it is answered
 	Before        = "reference, before"
 	After         = "reference, after"
 	Durable       = "fsync, Postgres"
@@ -25,6 +26,10 @@ const (
 // IsReference reports that a target is not stormdrain but what it is compared
 // with: a run of it that goes wrong says something about it, not about us.
 func IsReference(target string) bool { return target == Before || target == After }
+
+// isCeiling reports that a target keeps no alerts: it has nothing to store, and
+// no metrics to say what it costs.
+func isCeiling(target string) bool { return target == Ceiling || target == DiskCeiling }
 
 // Modes of the load, see wrk/storm.lua.
 const (

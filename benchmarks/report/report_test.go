@@ -97,6 +97,16 @@ func TestGoals(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 
+	// What the machine takes to make anything durable stands beside it, and excuses nothing.
+	beside := sample()
+	beside.Steady = append(beside.Steady, Steady{Round: 1, Target: DiskCeiling, Rate: 10000, Load: atRate(10000, 4), Server: Server{
+		LoadCPU: time.Second / 2, Surroundings: Surroundings{Elapsed: time.Second, Others: time.Second / 5, Stolen: time.Second / 10},
+	}})
+	f(beside, "p99 at 10 000 requests/s", "3ms (ceiling, fdatasync: 4ms)", true)
+	if row := "| ceiling, fdatasync | 10 000/s | yes | 400µs | 0s | 4ms | 8ms | 12ms | 50 % of a core |  | 0.0 | 0.0 | 15 % | 5 % |\n"; !strings.Contains(beside.Markdown(), row) {
+		t.Errorf("no %s in %s", row, beside.Markdown())
+	}
+
 	// A slow disk excuses no more than 5 ms.
 	slow := sample()
 	for i := range slow.Disk {

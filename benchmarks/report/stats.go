@@ -165,9 +165,14 @@ func (s *Server) cores() float64 {
 }
 
 // othersShare is the part of the machine that was not ours.
-func (s *Surroundings) othersShare(cores int) float64 {
+func (s *Surroundings) othersShare(cores int) float64 { return s.share(s.Others+s.Stolen, cores) }
+
+// stolenShare is the part of the machine that its host kept for itself or for others.
+func (s *Surroundings) stolenShare(cores int) float64 { return s.share(s.Stolen, cores) }
+
+func (s *Surroundings) share(of time.Duration, cores int) float64 {
 	if s.Elapsed == 0 || cores == 0 {
 		return 0
 	}
-	return float64(s.Others+s.Stolen) / float64(s.Elapsed) / float64(cores)
+	return float64(of) / float64(s.Elapsed) / float64(cores)
 }

@@ -83,7 +83,7 @@ func TestMatrix(t *testing.T) {
 			t.Errorf("%v: %d runs a round, %v; want %d", args, got, err, want)
 		}
 	}
-	f(11 + 3*5 + 2 + 3*3)
-	f(7*11, "-full")
-	f(11+2*2, "-quick")
+	f(12 + 3*5 + 2 + 3*3)
+	f(7*12, "-full")
+	f(12+2*2, "-quick")
 }

@@ -10,6 +10,7 @@ import (
 func targets() []measure.Target {
 	return []measure.Target{
 		{Name: report.Ceiling},
+		{Name: report.DiskCeiling, Disk: true},
 		{Name: report.Before, Variant: "before", Store: "postgres"},
 		{Name: report.After, Variant: "after", Store: "postgres"},
 		{Name: report.Durable, Ack: "fsync", Store: "postgres"},
