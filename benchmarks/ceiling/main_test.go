@@ -20,7 +20,8 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// serve sends some bodies to a server whose connections have a socket option.
+// serve sends five requests to a server whose connections have a socket option,
+// if any, and which writes to d, if there is one.
 func serve(t *testing.T, option string, d *disk) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

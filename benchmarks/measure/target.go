@@ -57,6 +57,11 @@ func (r *Runner) start(ctx context.Context, t Target, alerts int) (_ *instance, 
 		}
 		url = i.db.url
 	}
+	if t.Ack != "" || t.Disk {
+		if i.dir, err = os.MkdirTemp(r.Dir, "run"); err != nil {
+			return nil, err
+		}
+	}
 	if t.Ack != "" {
 		return i, r.startStormdrain(ctx, i, url)
 	}
@@ -65,9 +70,6 @@ func (r *Runner) start(ctx context.Context, t Target, alerts int) (_ *instance, 
 		binary, args = r.Reference, []string{"-listen=127.0.0.1:0", "-variant=" + t.Variant, "-database=" + url}
 	}
 	if t.Disk {
-		if i.dir, err = os.MkdirTemp(r.Dir, "run"); err != nil {
-			return nil, err
-		}
 		args = append(args, "-disk="+filepath.Join(i.dir, "disk"))
 	}
 	if i.process, err = process.Start(t.Name, binary, append(args, t.Flags...)...); err != nil {
@@ -81,10 +83,7 @@ func (r *Runner) start(ctx context.Context, t Target, alerts int) (_ *instance, 
 
 // startStormdrain waits until it can promise a 2xx: with journal.ack=commit it
 // answers 503 until it has its store.
-func (r *Runner) startStormdrain(ctx context.Context, i *instance, url string) (err error) {
-	if i.dir, err = os.MkdirTemp(r.Dir, "run"); err != nil {
-		return err
-	}
+func (r *Runner) startStormdrain(ctx context.Context, i *instance, url string) error {
 	s, err := storming.Start(ctx, &storming.Config{
 		Binary: r.Stormdrain, Dir: filepath.Join(i.dir, "data"), Storage: url,
 		Flags: append([]string{"--journal.ack=" + i.Ack}, i.Flags...),
