@@ -33,7 +33,7 @@ lint: ## gofmt, go vet and staticcheck
 rules: deps ## alert rules and dashboard: promtool's checks and tests, and ours
 	@go run ./scripts/stage rules -count=1 ./deploy/...
 
-bench: deps ## side by side with the ceiling and the reference, some 20 minutes on a quiet machine (ARGS=-quick: a minute or two)
+bench: deps ## side by side with the ceiling and the reference, some 25 minutes on a quiet machine (ARGS=-quick: a minute or two)
 	go run ./benchmarks/cmd/bench -out benchmarks/results $(ARGS)
 
 knobs: deps ## what each default was chosen by: one setting after the other, with several values in turn, half an hour (ONLY=regular expression, ARGS=-quick)
